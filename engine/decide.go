@@ -1,0 +1,312 @@
+package engine
+
+import "time"
+
+// Lifetimes of a challenge.
+const (
+	// CodeLifetime is how long a code is good for.
+	CodeLifetime = 10 * time.Minute
+	// ResendInterval is how long starting again sends nothing.
+	ResendInterval = 30 * time.Second
+)
+
+// Decide applies a command of the sign-up's owner. A final attempt refuses
+// everything; so does one past its deadline, which becomes abandoned.
+//
+// An empty command is allowed: it converts a sign-up that has come to need
+// nothing more, for instance because the settings changed.
+func Decide(s Settings, a Attempt, c Command, f Facts) Decision {
+	if code, closed := closedBy(a.Lifecycle); closed {
+		return Decision{Attempt: a, Verdict: Evaluate(s, a), Problems: []Problem{{Code: code}}}
+	}
+	a, lapsed := Elapse(a, f.Now)
+	if a.Lifecycle == Abandoned {
+		return Decision{Attempt: a, Changed: true, Verdict: Evaluate(s, a),
+			Problems: []Problem{{Code: CodeSignUpAbandoned}}}
+	}
+	d := &deciding{settings: s, facts: f, attempt: a, changed: lapsed}
+	for _, attribute := range All.List() {
+		d.change(attribute, c.Changes[attribute])
+	}
+	if c.Outcome != nil {
+		d.outcome(*c.Outcome)
+	}
+	d.endOutdatedVerifications()
+	for i, start := range c.Start {
+		d.start(i, start)
+	}
+	if c.Check != nil {
+		d.check(*c.Check)
+	}
+	return d.result(a)
+}
+
+// Elapse notes the deadlines that have passed: an open attempt past its own is
+// abandoned, an unanswered challenge past its own has lapsed. It reports
+// whether there was anything to note. A completing attempt does not expire.
+func Elapse(a Attempt, now time.Time) (Attempt, bool) {
+	if a.Lifecycle != Open {
+		return a, false
+	}
+	if !now.Before(a.AbandonAt) {
+		return Abandon(a, a.AbandonAt), true
+	}
+	noted := false
+	for i, v := range a.Verifications {
+		if v != nil && !v.Lapsed && v.Status(now) == VerificationExpired {
+			lapsed := *v
+			lapsed.Lapsed = true
+			a.Verifications[i], noted = &lapsed, true
+		}
+	}
+	return a, noted
+}
+
+// NextDeadline returns the next moment at which Elapse will have something to
+// note, or the zero time if there is none.
+func NextDeadline(a Attempt, now time.Time) time.Time {
+	if a.Lifecycle != Open {
+		return time.Time{}
+	}
+	next := a.AbandonAt
+	for _, v := range a.Verifications {
+		if v != nil && v.Status(now) == VerificationUnverified && v.ExpireAt.Before(next) {
+			next = v.ExpireAt
+		}
+	}
+	return next
+}
+
+func closedBy(l Lifecycle) (Code, bool) {
+	switch l {
+	case Complete, Completing:
+		return CodeSignUpComplete, true
+	case Abandoned:
+		return CodeSignUpAbandoned, true
+	}
+	return "", false
+}
+
+// deciding is a decision in the making; attempt is a copy that may be changed,
+// except that what its pointers lead to must be replaced, not written to.
+type deciding struct {
+	settings Settings
+	facts    Facts
+	attempt  Attempt
+	changed  bool
+	counted  bool
+	problems []Problem
+	sends    []Send
+}
+
+func (d *deciding) refuse(code Code, where Where, a Attribute, index int) {
+	d.problems = append(d.problems, Problem{code, where, a, true, index})
+}
+
+// result is all or nothing, but for a wrong guess: that one is always stored.
+func (d *deciding) result(before Attempt) Decision {
+	if len(d.problems) > 0 && !d.counted {
+		return Decision{Attempt: before, Problems: d.problems, Verdict: Evaluate(d.settings, before)}
+	}
+	v := Evaluate(d.settings, d.attempt)
+	return Decision{
+		Attempt:  d.attempt,
+		Changed:  d.changed,
+		Problems: d.problems,
+		Sends:    d.sends,
+		Verdict:  v,
+		Convert:  len(d.problems) == 0 && v.Satisfied(),
+	}
+}
+
+func (d *deciding) change(a Attribute, c Change) {
+	if c.Kind == Keep {
+		return
+	}
+	if c.Kind == Give {
+		switch {
+		case !d.settings.Enabled().Has(a):
+			d.refuse(CodeFieldDisabled, WhereChange, a, 0)
+			return
+		case Proven.Has(a):
+			d.refuse(CodeProofNeeded, WhereChange, a, 0)
+			return
+		case d.facts.Taken.Has(a):
+			d.refuse(CodeTaken, WhereChange, a, 0)
+			return
+		}
+	}
+	d.changed = true
+	d.attempt.Taken &^= SetOf(a)
+	switch a {
+	case LegalAccepted:
+		d.consent(c.Kind == Give)
+	case ExternalAccount:
+		d.attempt.Account, d.attempt.Verifications[a] = nil, nil
+	default:
+		d.setValue(a, c)
+	}
+}
+
+func (d *deciding) setValue(a Attribute, c Change) {
+	value := Value{Presence: Cleared}
+	if c.Kind == Give {
+		value = Value{Given, c.Text, c.Key}
+	}
+	d.attempt.Values[a] = value
+	if a == Web3Wallet {
+		d.attempt.Verifications[a] = nil
+	}
+}
+
+// consent keeps the receipt of the first consent to a version.
+func (d *deciding) consent(given bool) {
+	switch version := d.settings.LegalVersion; {
+	case !given:
+		d.attempt.Consent = nil
+	case d.attempt.Consent == nil || d.attempt.Consent.Version != version:
+		d.attempt.Consent = &Consent{version, d.facts.Now, collect(d.settings, d.attempt).path()}
+	}
+}
+
+// outcome records what a prover found. What was proven but belongs to a user
+// counts for nothing here; it is transferable.
+func (d *deciding) outcome(o Outcome) {
+	v := Verification{Strategy: Web3Signature, Key: o.Wallet}
+	if o.Attribute == ExternalAccount {
+		v.Strategy, v.Key = OAuth, ""
+		if o.Account != nil {
+			v.Key = o.Account.Provider + ":" + o.Account.Subject
+		}
+	}
+	switch {
+	case o.Failure != "":
+		v.Failure = o.Failure
+	case !d.settings.Enabled().Has(o.Attribute) || o.Account != nil && !d.providerEnabled(o.Account.Provider):
+		v.Failure = CodeFieldDisabled
+	case d.facts.Taken.Has(o.Attribute):
+		v.Transferable, v.Failure = true, CodeTransferable
+	case o.Account != nil && !d.settings.Progressive && !AccountVerifiesEmail(d.settings, *o.Account):
+		v.Failure = CodeEmailNotVerified
+	default:
+		v.Verified = true
+		d.accept(o)
+	}
+	d.changed = true
+	d.attempt.Verifications[o.Attribute] = &v
+}
+
+func (d *deciding) providerEnabled(name string) bool {
+	_, ok := d.settings.provider(name)
+	return ok
+}
+
+func (d *deciding) accept(o Outcome) {
+	d.attempt.Taken &^= SetOf(o.Attribute)
+	if o.Account != nil {
+		account := *o.Account
+		d.attempt.Account = &account
+		return
+	}
+	d.attempt.Values[Web3Wallet] = Value{Given, o.Wallet, o.Wallet}
+}
+
+// endOutdatedVerifications drops the verification of an address that is no
+// longer the one in force, and with it its codes, for good.
+func (d *deciding) endOutdatedVerifications() {
+	for _, a := range Verifiable.List() {
+		v := d.attempt.Verifications[a]
+		if v != nil && v.Key != d.address(a).Key {
+			d.attempt.Verifications[a] = nil
+			d.changed = true
+		}
+	}
+}
+
+// address is the value that a verification of the attribute concerns.
+func (d *deciding) address(a Attribute) Value {
+	if d.attempt.Taken.Has(a) {
+		return Value{}
+	}
+	for _, value := range sources(d.attempt, a, accountCounts(d.settings, d.attempt)) {
+		if value.Presence == Given {
+			return value
+		}
+	}
+	return Value{}
+}
+
+// start begins a verification. Starting again before the challenge may be sent
+// anew changes nothing and succeeds.
+func (d *deciding) start(index int, s Start) {
+	a, ok := s.Strategy.Attribute()
+	if !ok || !Verifiable.Has(a) {
+		d.problems = append(d.problems, Problem{Code: CodeStrategyInvalid, Where: WhereStart, Index: index})
+		return
+	}
+	value := d.address(a)
+	current := d.attempt.Verifications[a]
+	switch {
+	case !d.settings.Enabled().Has(a):
+		d.refuse(CodeFieldDisabled, WhereStart, a, index)
+	case value.Presence != Given:
+		d.refuse(CodeValueMissing, WhereStart, a, index)
+	case proven(d.settings, d.attempt, a, value.Key):
+		d.refuse(CodeAlreadyVerified, WhereStart, a, index)
+	case !d.facts.Can.deliver(a):
+		d.refuse(CodeCannotDeliver, WhereStart, a, index)
+	case current != nil && d.facts.Now.Before(current.ResendAt):
+	default:
+		d.challenge(index, a, value, s)
+	}
+}
+
+func (d *deciding) challenge(index int, a Attribute, value Value, s Start) {
+	var generation uint32
+	if current := d.attempt.Verifications[a]; current != nil {
+		generation = current.Generation + 1
+	}
+	v := Verification{
+		Strategy: s.Strategy, Key: value.Key, Nonce: s.Nonce, Generation: generation,
+		SentAt: d.facts.Now, ResendAt: d.facts.Now.Add(ResendInterval), ExpireAt: d.facts.Now.Add(CodeLifetime),
+	}
+	d.changed = true
+	d.attempt.Verifications[a] = &v
+	d.sends = append(d.sends, Send{a, s.Strategy, value, s.Nonce, generation, v.ExpireAt, index})
+}
+
+func (c Capabilities) deliver(a Attribute) bool {
+	return a == EmailAddress && c.SendEmail || a == PhoneNumber && c.SendSMS
+}
+
+// check compares a code. The right code of a verification already done
+// succeeds again and changes nothing.
+func (d *deciding) check(c Check) {
+	v := d.attempt.Verifications[c.Attribute]
+	switch {
+	case !d.settings.Enabled().Has(c.Attribute):
+		d.refuse(CodeFieldDisabled, WhereCheck, c.Attribute, 0)
+	case v == nil || !Verifiable.Has(c.Attribute):
+		d.refuse(CodeNotStarted, WhereCheck, c.Attribute, 0)
+	case v.Verified && !c.Matches:
+		d.refuse(CodeAlreadyVerified, WhereCheck, c.Attribute, 0)
+	case v.Verified:
+	case v.Guesses >= MaxGuesses:
+		d.refuse(CodeTooManyGuesses, WhereCheck, c.Attribute, 0)
+	case !d.facts.Now.Before(v.ExpireAt):
+		d.refuse(CodeExpired, WhereCheck, c.Attribute, 0)
+	default:
+		d.guess(c, *v)
+	}
+}
+
+func (d *deciding) guess(c Check, v Verification) {
+	d.changed, d.counted = true, true
+	if c.Matches {
+		v.Verified = true
+	} else {
+		v.Guesses++
+		d.refuse(CodeIncorrect, WhereCheck, c.Attribute, 0)
+	}
+	d.attempt.Verifications[c.Attribute] = &v
+}
