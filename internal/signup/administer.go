@@ -1,0 +1,258 @@
+package signup
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"stepwise/engine"
+	"stepwise/internal/identifier"
+)
+
+// InstanceSettings are an instance's settings as an administrator sees them.
+type InstanceSettings struct {
+	Settings
+	Version   int64
+	UpdatedBy string
+	UpdatedAt time.Time
+	Warnings  []engine.Finding
+}
+
+func (s *Service) instanceSettings(c currentSettings) InstanceSettings {
+	return InstanceSettings{c.Settings, c.Version, c.By, c.At.UTC(), c.Requirements().Warnings(s.can)}
+}
+
+// Settings returns the settings in force; everybody who can name the instance
+// may draw a form from them, but only the secret key should be shown all.
+func (s *Service) Settings(ctx context.Context, p Principal) (InstanceSettings, error) {
+	c, err := s.settingsAt(ctx, p.Instance.ID, p.Instance.SettingsVersion)
+	if err != nil {
+		return InstanceSettings{}, err
+	}
+	return s.instanceSettings(c), nil
+}
+
+// UpdateSettings applies a patch. Without an expected version it is applied to
+// whatever is in force; with one, a change in between is a problem.
+func (s *Service) UpdateSettings(ctx context.Context, p Principal, patch SettingsPatch) (InstanceSettings, []Problem, error) {
+	if !p.Secret {
+		return InstanceSettings{}, nil, ErrForbidden
+	}
+	for try := range maxTries {
+		if err := pause(ctx, try); err != nil {
+			return InstanceSettings{}, nil, unavailable(err)
+		}
+		current, err := s.settingsAt(ctx, p.Instance.ID, 0)
+		if err != nil {
+			return InstanceSettings{}, nil, err
+		}
+		if patch.ExpectedVersion != nil && *patch.ExpectedVersion != current.Version {
+			return s.instanceSettings(current), []Problem{{Code: CodeStaleVersion, Field: inputPath("expectedVersion"),
+				Message: fmt.Sprintf("The settings are at version %d. Look at them again before changing them.", current.Version)}}, nil
+		}
+		next := current.Settings.Apply(patch)
+		if problems := next.Check(); len(problems) > 0 {
+			return s.instanceSettings(current), problems, nil
+		}
+		saved, err := s.saveSettings(ctx, p.Instance.ID, current, next)
+		if errors.Is(err, ErrStale) {
+			continue
+		}
+		if err != nil {
+			return InstanceSettings{}, nil, unavailable(err)
+		}
+		return s.instanceSettings(saved), nil, nil
+	}
+	return InstanceSettings{}, []Problem{{Code: CodeConflict, Message: "Others change the settings at the same time. Please try again."}}, nil
+}
+
+// saveSettings stores the next version unless it says what the current one says.
+func (s *Service) saveSettings(ctx context.Context, instance string, current currentSettings, next Settings) (currentSettings, error) {
+	body, err := json.Marshal(next)
+	if err != nil {
+		return current, err
+	}
+	if before, err := json.Marshal(current.Settings); err == nil && string(before) == string(body) {
+		return current, nil
+	}
+	v := SettingsVersion{Version: current.Version + 1, Body: body, By: "secret key", At: s.now()}
+	if err := s.directory.SaveSettings(ctx, instance, v); err != nil {
+		return current, err
+	}
+	saved := currentSettings{next, v.Version, v.By, v.At}
+	s.settings.keep(instance, saved)
+	// A hint that is lost is made up for: watchers look now and then.
+	if err := s.hints.AnnounceSettings(ctx, instance); err != nil {
+		s.log.WarnContext(ctx, "change of settings not announced", "instance", instance, "error", err)
+	}
+	return saved, nil
+}
+
+// User returns a user, or nil where there is none.
+func (s *Service) User(ctx context.Context, p Principal, id string) (*User, error) {
+	if !p.Secret {
+		return nil, ErrForbidden
+	}
+	u, err := s.directory.User(ctx, p.Instance.ID, id)
+	if errors.Is(err, ErrNoRow) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return &u, nil
+}
+
+// UserQuery asks for a page of users, newest first.
+type UserQuery struct {
+	First      int
+	After      string // a cursor, or empty
+	ExternalID string
+	Identifier string // in any spelling
+}
+
+// UserPage is a page of users.
+type UserPage struct {
+	Users   []User
+	Cursors []string
+	More    bool
+	Total   int
+}
+
+// MaxPage is the largest page.
+const MaxPage = 100
+
+// Users returns a page. A cursor that this service did not issue, and a size
+// out of range, are request errors.
+func (s *Service) Users(ctx context.Context, p Principal, q UserQuery) (UserPage, error) {
+	if !p.Secret {
+		return UserPage{}, ErrForbidden
+	}
+	if q.First < 1 || q.First > MaxPage {
+		return UserPage{}, &Error{code: "BAD_USER_INPUT", message: fmt.Sprintf("`first` must be between 1 and %d.", MaxPage)}
+	}
+	after, err := parseCursor(q.After)
+	if err != nil {
+		return UserPage{}, err
+	}
+	settings, err := s.settingsAt(ctx, p.Instance.ID, p.Instance.SettingsVersion)
+	if err != nil {
+		return UserPage{}, err
+	}
+	filter := UserFilter{ExternalID: q.ExternalID, After: after, Limit: q.First}
+	if q.Identifier != "" {
+		filter.Norm = canonicalAny(q.Identifier, settings.DefaultCountry)
+	}
+	users, more, err := s.directory.Users(ctx, p.Instance.ID, filter)
+	if err != nil {
+		return UserPage{}, unavailable(err)
+	}
+	total, err := s.directory.CountUsers(ctx, p.Instance.ID, filter)
+	if err != nil {
+		return UserPage{}, unavailable(err)
+	}
+	page := UserPage{Users: users, More: more, Total: total}
+	for _, u := range users {
+		page.Cursors = append(page.Cursors, cursor(u))
+	}
+	return page, nil
+}
+
+// canonicalAny returns the canonical form of what may be an address, a number
+// or a username. What is none of them is looked for as it stands.
+func canonicalAny(text, country string) string {
+	if email, err := identifier.ParseEmail(text); err == nil {
+		return email.Norm
+	}
+	if number, err := identifier.Phone(text, country); err == nil {
+		return number
+	}
+	if name, err := identifier.ParseUsername(text, 1, 64); err == nil {
+		return name.Norm
+	}
+	return text
+}
+
+func cursor(u User) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(u.CreatedAt.UnixMilli(), 10) + " " + u.ID))
+}
+
+func parseCursor(text string) (*UserPosition, error) {
+	if text == "" {
+		return nil, nil
+	}
+	wrong := &Error{code: "BAD_USER_INPUT", message: "`after` is not a cursor of this list."}
+	data, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return nil, wrong
+	}
+	at, id, ok := strings.Cut(string(data), " ")
+	ms, err := strconv.ParseInt(at, 10, 64)
+	if !ok || err != nil {
+		return nil, wrong
+	}
+	return &UserPosition{CreatedAt: time.UnixMilli(ms).UTC(), ID: id}, nil
+}
+
+// UserInput is what a backend sets on a user; nil leaves as is.
+type UserInput struct {
+	ID              string
+	ExternalID      Text
+	PublicMetadata  map[string]any
+	PrivateMetadata map[string]any
+}
+
+// UpdateUser sets what the app's backend keeps on a user.
+func (s *Service) UpdateUser(ctx context.Context, p Principal, in UserInput) (*User, []Problem, error) {
+	if !p.Secret {
+		return nil, nil, ErrForbidden
+	}
+	change, problems := userChange(in)
+	change.At = s.now()
+	if len(problems) > 0 {
+		return nil, problems, nil
+	}
+	u, err := s.directory.UpdateUser(ctx, p.Instance.ID, in.ID, change)
+	switch {
+	case errors.Is(err, ErrNoRow):
+		return nil, []Problem{{Code: CodeUserNotFound, Message: "There is no such user.", Field: inputPath("id")}}, nil
+	case errors.Is(err, ErrDuplicate):
+		return nil, []Problem{{Code: CodeExternalIDTaken, Message: "Another user has this external id.", Field: inputPath("externalId")}}, nil
+	case err != nil:
+		return nil, nil, unavailable(err)
+	}
+	return &u, nil, nil
+}
+
+func userChange(in UserInput) (UserChange, []Problem) {
+	var change UserChange
+	var problems []Problem
+	if in.ExternalID.Set {
+		id := ""
+		if in.ExternalID.Value != nil {
+			id = *in.ExternalID.Value
+			if id == "" || len(id) > 128 || strings.ContainsFunc(id, isControl) {
+				problems = append(problems, Problem{Code: CodeInvalidFormat, Message: "An external id has 1 to 128 characters on one line; null removes it.", Field: inputPath("externalId")})
+			}
+		}
+		change.ExternalID = &id
+	}
+	metadata := func(name string, value map[string]any) json.RawMessage {
+		if value == nil {
+			return nil
+		}
+		data, problem := marshalMetadata(value, name)
+		if problem != nil {
+			problems = append(problems, *problem)
+		}
+		return data
+	}
+	change.PublicMetadata = metadata("publicMetadata", in.PublicMetadata)
+	change.PrivateMetadata = metadata("privateMetadata", in.PrivateMetadata)
+	return change, problems
+}

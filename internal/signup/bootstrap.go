@@ -1,0 +1,78 @@
+package signup
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Bootstrap says how the first instance is to be.
+type Bootstrap struct {
+	// PublishableKey and SecretKey are generated where empty.
+	PublishableKey string
+	SecretKey      string
+	Settings       SettingsPatch
+}
+
+// FirstInstance is the instance that exists from the first start.
+type FirstInstance struct {
+	ID             string
+	PublishableKey string
+	SecretKey      string
+	// Created is true at the very first start.
+	Created bool
+}
+
+const instanceKeysPurpose = "instance keys"
+
+// EnsureFirstInstance creates the first instance if there is none, and returns
+// the one there is with its keys.
+func EnsureFirstInstance(ctx context.Context, d Directory, keys *Keys, b Bootstrap, now time.Time) (FirstInstance, error) {
+	settings := DefaultSettings().Apply(b.Settings)
+	if problems := settings.Check(); len(problems) > 0 {
+		first := problems[0]
+		return FirstInstance{}, fmt.Errorf("settings: %s: %s (%s)", strings.Join(first.Field[1:], "."), first.Message, first.Code)
+	}
+	body, err := json.Marshal(settings)
+	if err != nil {
+		return FirstInstance{}, err
+	}
+	wanted := instanceKeys{b.PublishableKey, b.SecretKey}
+	if wanted.Publishable == "" {
+		wanted.Publishable = "pk_" + RandomText(24)
+	}
+	if wanted.Secret == "" {
+		wanted.Secret = "sk_" + RandomText(40)
+	}
+	plain, err := json.Marshal(wanted)
+	if err != nil {
+		return FirstInstance{}, err
+	}
+	stored, created, err := d.EnsureInstance(ctx, NewInstance{
+		ID: "ins_" + RandomText(idLength), PublishableKey: wanted.Publishable,
+		SecretKeyHash: keys.SecretKeyHash(wanted.Secret), SealedKeys: keys.Seal(plain, instanceKeysPurpose),
+		Settings: body, At: now.UTC().Truncate(time.Millisecond),
+	})
+	if err != nil {
+		return FirstInstance{}, err
+	}
+	plain, err = keys.Open(stored.SealedKeys, instanceKeysPurpose)
+	if err != nil {
+		return FirstInstance{}, fmt.Errorf("the keys of the first instance: %w", err)
+	}
+	var kept instanceKeys
+	if err := json.Unmarshal(plain, &kept); err != nil {
+		return FirstInstance{}, fmt.Errorf("the keys of the first instance: %w", err)
+	}
+	if b.PublishableKey != "" && b.PublishableKey != kept.Publishable || b.SecretKey != "" && b.SecretKey != kept.Secret {
+		return FirstInstance{}, fmt.Errorf("PUBLISHABLE_KEY or SECRET_KEY differ from the ones this instance was created with; leave them out or use another database")
+	}
+	return FirstInstance{stored.ID, kept.Publishable, kept.Secret, created}, nil
+}
+
+type instanceKeys struct {
+	Publishable string `json:"publishable"`
+	Secret      string `json:"secret"`
+}

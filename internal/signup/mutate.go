@@ -1,0 +1,542 @@
+package signup
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"stepwise/engine"
+	"stepwise/internal/password"
+)
+
+// maxTries bounds how often a change is applied anew because others changed
+// the sign-up meanwhile.
+const maxTries = 8
+
+// Create opens a sign-up for the caller and makes it the client's current one.
+// A caller without a client becomes one.
+func (s *Service) Create(ctx context.Context, p Principal, in Input) (Outcome, error) {
+	if p.Secret {
+		return Outcome{}, ErrForbidden
+	}
+	minted := p.Client == ""
+	if minted {
+		p.Client = clientPrefix + RandomText(idLength)
+	}
+	c := &call{service: s, principal: p, input: in, name: "create", memoryKey: in.IdempotencyKey}
+	c.fingerprint = s.fingerprintInput("create", "", in)
+	if p.Stale {
+		out, err := c.repeat(ctx)
+		if !errors.Is(err, ErrUnauthenticated) || !p.FromCookie {
+			return out, err
+		}
+		// A browser that holds an outdated cookie starts over as a new client.
+		c.principal.Client, c.principal.Stale, minted = clientPrefix+RandomText(idLength), false, true
+	}
+	out, err := c.create(ctx)
+	if err == nil && minted && out.SignUp != nil && out.ClientToken == "" {
+		out.ClientToken = s.keys.ClientToken(p.Instance.ID, c.principal.Client, 0)
+	}
+	return out, err
+}
+
+// Update gives, replaces or clears fields of a sign-up of the caller's; id is
+// empty for the current one.
+func (s *Service) Update(ctx context.Context, p Principal, id string, in Input) (Outcome, error) {
+	c := &call{service: s, principal: p, id: id, input: in, name: "update", memoryKey: in.IdempotencyKey}
+	c.fingerprint = s.fingerprintInput("update", id, in)
+	return c.change(ctx)
+}
+
+// StartVerification starts one verification.
+func (s *Service) StartVerification(ctx context.Context, p Principal, id string, strategy engine.Strategy, idempotencyKey string) (Outcome, error) {
+	in := Input{Start: []engine.Strategy{strategy}, IdempotencyKey: idempotencyKey}
+	c := &call{service: s, principal: p, id: id, input: in, name: "start", memoryKey: idempotencyKey}
+	c.fingerprint = s.fingerprintInput("start", id, in)
+	return c.change(ctx)
+}
+
+// Proof is what is offered for a verification.
+type Proof struct {
+	Attribute engine.Attribute
+	Code      string
+}
+
+// CheckVerification offers a proof.
+func (s *Service) CheckVerification(ctx context.Context, p Principal, id string, proof Proof, idempotencyKey string) (Outcome, error) {
+	in := Input{IdempotencyKey: idempotencyKey}
+	proof.Code = strings.TrimSpace(proof.Code)
+	c := &call{service: s, principal: p, id: id, input: in, proof: &proof, name: "check", memoryKey: idempotencyKey}
+	c.fingerprint = s.keys.requestFingerprint("check", id, proof.Attribute.String(), proof.Code, idempotencyKey)
+	return c.change(ctx)
+}
+
+// fingerprintInput identifies the call: the same call has the same fingerprint.
+func (s *Service) fingerprintInput(name, id string, in Input) string {
+	data, err := json.Marshal(in)
+	if err != nil { // metadata that is not JSON: refused later
+		data = []byte(err.Error())
+	}
+	return s.keys.requestFingerprint(name, id, string(data))
+}
+
+// call is one mutation of a sign-up on its way through the service.
+type call struct {
+	service     *Service
+	principal   Principal
+	id          string
+	input       Input
+	proof       *Proof
+	name        string
+	memoryKey   string
+	fingerprint string
+
+	// What must happen once, whatever the number of tries.
+	hash      string
+	budgeted  map[string]bool
+	takenSet  engine.Set
+	lookedFor bool
+
+	// metadata is what the input attaches, as JSON; nil where it does not.
+	metadata []byte
+}
+
+func (c *call) key() AttemptKey {
+	return AttemptKey{Instance: c.principal.Instance.ID, Client: c.principal.Client, ID: c.id}
+}
+
+func (c *call) memory(now time.Time, id string, problems []Problem) Memory {
+	if c.memoryKey == "" {
+		return Memory{}
+	}
+	return Memory{Key: c.memoryKey, ExpireAt: now.Add(10 * time.Minute), Remembered: Remembered{
+		AttemptID: id, Fingerprint: c.fingerprint, Outcome: rememberedOutcome{problems}.encode(),
+	}}
+}
+
+// carriesSecret reports whether only the one who made this call before can make
+// it again: it holds a secret, or a key of the caller's choice.
+func (c *call) carriesSecret() bool {
+	return c.memoryKey != "" || c.proof != nil || c.input.Password.Value != nil
+}
+
+func (c *call) create(ctx context.Context) (Outcome, error) {
+	s := c.service
+	settings, err := s.settingsAt(ctx, c.principal.Instance.ID, c.principal.Instance.SettingsVersion)
+	if err != nil {
+		return Outcome{}, err
+	}
+	for range maxTries {
+		now := s.now()
+		fresh := attempt{key: c.key()}
+		fresh.key.ID = attemptID(c.principal.Client, RandomText(attemptTail))
+		fresh.Attempt = engine.Attempt{CreatedAt: now, AbandonAt: now.Add(time.Duration(settings.SignUpLifetimeSeconds) * time.Second)}
+		d, problems, err := c.decide(ctx, settings, &fresh, now)
+		if err != nil {
+			return Outcome{}, err
+		}
+		problems = append(problems, restricted(d.Verdict)...)
+		if len(problems) > 0 {
+			return Outcome{Problems: problems}, nil
+		}
+		c.apply(&fresh, d, settings, now)
+		record, err := fresh.record(1, now)
+		if err != nil {
+			return Outcome{}, err
+		}
+		replaced, remembered, err := s.attempts.Create(ctx, fresh.key, record, c.memory(now, fresh.key.ID, nil), now, now.Add(finalRetention))
+		switch {
+		case errors.Is(err, ErrCompleting):
+			if err := s.settleByID(ctx, c.key(), replaced); err != nil {
+				return Outcome{}, err
+			}
+			continue
+		case err != nil:
+			return Outcome{}, storeError(err)
+		case remembered != nil:
+			return c.replay(ctx, *remembered)
+		}
+		fresh.version = 1
+		return c.act(ctx, fresh, d, settings)
+	}
+	return Outcome{Problems: []Problem{conflict()}}, nil
+}
+
+// restricted turns away who would begin what cannot complete.
+func restricted(v engine.Verdict) []Problem {
+	for _, b := range v.Blockers {
+		if b.Code == engine.BlockedRestricted {
+			return []Problem{{Code: CodeRestricted, Message: "Only invited people can sign up."}}
+		}
+	}
+	return nil
+}
+
+func conflict() Problem {
+	return Problem{Code: CodeConflict, Message: "Others changed the same sign-up at the same time. Please try again."}
+}
+
+// change applies the call to an existing sign-up: load, decide, save, act.
+func (c *call) change(ctx context.Context) (Outcome, error) {
+	if c.principal.Secret {
+		return Outcome{}, ErrForbidden
+	}
+	if c.principal.Client == "" {
+		return Outcome{}, ErrUnauthenticated
+	}
+	if c.principal.Stale {
+		return c.repeat(ctx)
+	}
+	for try := range maxTries {
+		if err := pause(ctx, try); err != nil {
+			return Outcome{}, unavailable(err)
+		}
+		out, err := c.tryChange(ctx)
+		if !errors.Is(err, ErrConflict) {
+			return out, storeError(err)
+		}
+	}
+	return Outcome{Problems: []Problem{conflict()}}, nil
+}
+
+// pause waits a little, longer with each try, so that competitors come apart.
+func pause(ctx context.Context, try int) error {
+	if try == 0 {
+		return nil
+	}
+	t := time.NewTimer(time.Duration(rand.Int64N(int64(try) * int64(4*time.Millisecond))))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// tryChange returns ErrConflict where it has to be tried again.
+func (c *call) tryChange(ctx context.Context) (Outcome, error) {
+	s := c.service
+	settings, err := s.settingsAt(ctx, c.principal.Instance.ID, c.principal.Instance.SettingsVersion)
+	if err != nil {
+		return Outcome{}, err
+	}
+	current, remembered, err := s.load(ctx, c.key(), c.memoryKey)
+	if remembered != nil {
+		return c.replay(ctx, *remembered)
+	}
+	if errors.Is(err, ErrNotFound) {
+		return Outcome{Problems: []Problem{{Code: CodeNotFound, Message: "There is no such sign-up. Please start again."}}}, nil
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	if current.Attempt.Lifecycle == engine.Completing {
+		if _, _, err := s.convert(ctx, current); err != nil {
+			return Outcome{}, err
+		}
+		return Outcome{}, ErrConflict // settled: look again
+	}
+	now := s.now()
+	if current.Attempt.Lifecycle.Final() && hmac.Equal([]byte(current.LastCall), []byte(c.fingerprint)) {
+		return c.again(current, settings, now), nil
+	}
+	d, problems, err := c.decide(ctx, settings, &current, now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if len(problems) > 0 && !d.Changed {
+		return s.answer(ctx, current, settings, problems)
+	}
+	if !d.Changed && !d.Convert && !c.changesMetadata(current) && d.Verdict.Equal(current.Verdict) {
+		return s.answer(ctx, current, settings, problems)
+	}
+	c.apply(&current, d, settings, now)
+	current.version++
+	record, err := current.record(current.version, now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if err := s.attempts.Save(ctx, current.key, record, c.memory(now, current.key.ID, problems), d.Convert); err != nil {
+		return Outcome{}, err
+	}
+	out, err := c.act(ctx, current, d, settings)
+	out.Problems = append(problems, out.Problems...)
+	return out, err
+}
+
+// apply writes the decision into the attempt. Where it has all it needs, the
+// conversion begins with the same save.
+func (c *call) apply(a *attempt, d engine.Decision, settings currentSettings, now time.Time) {
+	a.Attempt, a.Verdict, a.SettingsVersion, a.LastCall = d.Attempt, d.Verdict, settings.Version, c.fingerprint
+	if c.metadata != nil && len(d.Problems) == 0 {
+		a.UnsafeMetadata = c.metadata
+	}
+	if !d.Convert {
+		return
+	}
+	a.Attempt = engine.BeginCompletion(d.Attempt)
+	a.Completion = &completion{
+		UserID: userPrefix + RandomText(idLength), SessionID: sessionPrefix + RandomText(idLength),
+		EventIDs: []string{eventPrefix + RandomText(idLength), eventPrefix + RandomText(idLength)},
+		At:       now, LeaseUntil: now.Add(conversionLease), Reissue: c.carriesSecret(),
+	}
+}
+
+func (c *call) changesMetadata(a attempt) bool {
+	return c.metadata != nil && !bytes.Equal(c.metadata, a.UnsafeMetadata)
+}
+
+// decide gathers the facts and asks the engine. Costly facts are gathered only
+// for a call that would go through, and only once.
+func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt, now time.Time) (engine.Decision, []Problem, error) {
+	s := c.service
+	u := understand(c.input, settings.Settings)
+	c.metadata = u.metadata
+	u.problems = append(u.problems, u.judgePassword(settings.Settings, a.Attempt)...)
+	if !c.lookedFor {
+		taken, err := s.taken(ctx, a.key.Instance, u.identifiers())
+		if err != nil {
+			return engine.Decision{}, nil, err
+		}
+		c.takenSet, c.lookedFor = taken, true
+	}
+	facts := engine.Facts{Now: now, Taken: c.takenSet, Can: s.can}
+	if c.proof != nil {
+		problem, err := c.offer(ctx, &u, settings.Settings, a, now)
+		if err != nil {
+			return engine.Decision{}, nil, err
+		}
+		u.problems = append(u.problems, problem...)
+	}
+	startPath := startInList
+	if c.name == "start" {
+		startPath = startAlone
+	}
+	d := engine.Decide(settings.Requirements(), a.Attempt, u.command, facts)
+	problems := append(u.problems, translate(d.Problems, startPath)...)
+	c.describeGuesses(problems, d)
+	if len(u.problems) > 0 || len(problems) > 0 && !d.Changed {
+		return engine.Decision{Attempt: a.Attempt, Verdict: engine.Evaluate(settings.Requirements(), a.Attempt)}, ordered(problems), nil
+	}
+	if problem, err := c.payFor(ctx, d.Sends, settings.Settings, a.key.Instance, startPath); err != nil || problem != nil {
+		return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, problem, err
+	}
+	if len(problems) == 0 && u.command.Changes[engine.Password].Kind == engine.Give {
+		problem, err := c.hashPassword(ctx, u.password)
+		if err != nil || problem != nil {
+			return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, problem, err
+		}
+		d.Attempt.Values[engine.Password].Key = c.hash
+	}
+	return d, problems, nil
+}
+
+// ordered sorts problems by the order of the fields, others last.
+func ordered(problems []Problem) []Problem {
+	list := make([]Problem, 0, len(problems))
+	for _, a := range engine.All.List() {
+		for _, p := range problems {
+			if p.Attribute != nil && *p.Attribute == a {
+				list = append(list, p)
+			}
+		}
+	}
+	for _, p := range problems {
+		if p.Attribute == nil {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// offer compares the code, after the address's budget has been taken for it.
+// Where there is nothing to compare with, the engine says so.
+func (c *call) offer(ctx context.Context, u *understood, settings Settings, a *attempt, now time.Time) ([]Problem, error) {
+	attribute := c.proof.Attribute
+	u.command.Check = &engine.Check{Attribute: attribute}
+	v := a.Attempt.Verifications[attribute]
+	if a.Attempt.Lifecycle != engine.Open || v == nil {
+		return nil, nil
+	}
+	test := isTestAddress(settings, attribute, v.Key)
+	if v.Status(now) == engine.VerificationUnverified && !test {
+		budget := guessBudget(a.key.Instance, attribute, v.Key)
+		problem, err := c.once(ctx, budget, inputPath("proof", proofName(attribute)), attribute)
+		if err != nil || problem != nil {
+			u.command.Check = nil
+			return problem, err
+		}
+	}
+	code := c.service.keys.verificationCode(a.key, attribute, *v)
+	if test {
+		code = testCode
+	}
+	u.command.Check.Matches = hmac.Equal([]byte(code), []byte(c.proof.Code))
+	return nil, nil
+}
+
+// describeGuesses tells how many tries are left after a wrong code.
+func (c *call) describeGuesses(problems []Problem, d engine.Decision) {
+	for i, p := range problems {
+		if p.Code != Code(engine.CodeIncorrect) || p.Attribute == nil {
+			continue
+		}
+		switch left := engine.MaxGuesses - int(d.Attempt.Verifications[*p.Attribute].Guesses); left {
+		case 0:
+			problems[i].Message += " That was the last try; ask for a new one."
+		case 1:
+			problems[i].Message += " One try is left."
+		}
+	}
+}
+
+// payFor takes the budgets of the messages to send.
+func (c *call) payFor(ctx context.Context, sends []engine.Send, settings Settings, instance string, startPath func(int) []string) ([]Problem, error) {
+	for _, send := range sends {
+		if isTestAddress(settings, send.Attribute, send.Address.Key) {
+			continue
+		}
+		problem, err := c.once(ctx, sendBudget(instance, send.Attribute, send.Address.Key), startPath(send.Index), send.Attribute)
+		if err != nil || problem != nil {
+			return problem, err
+		}
+	}
+	return nil, nil
+}
+
+// once takes a budget at the first try and not again.
+func (c *call) once(ctx context.Context, b Budget, field []string, a engine.Attribute) ([]Problem, error) {
+	if c.budgeted[b.Key] {
+		return nil, nil
+	}
+	problem, err := c.service.take(ctx, b, field, a)
+	if err != nil {
+		return nil, err
+	}
+	if problem != nil {
+		return []Problem{*problem}, nil
+	}
+	if c.budgeted == nil {
+		c.budgeted = map[string]bool{}
+	}
+	c.budgeted[b.Key] = true
+	return nil, nil
+}
+
+func (c *call) hashPassword(ctx context.Context, plain string) ([]Problem, error) {
+	if c.hash != "" {
+		return nil, nil
+	}
+	hash, err := c.service.hasher.Hash(ctx, plain)
+	if errors.Is(err, password.ErrBusy) {
+		return []Problem{{Code: CodeBusy, Message: "The service is very busy. Please try again in a moment.",
+			RetryAfter: c.service.now().Add(2 * time.Second)}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.hash = hash
+	return nil, nil
+}
+
+// act performs what a saved decision asks for.
+func (c *call) act(ctx context.Context, a attempt, d engine.Decision, settings currentSettings) (Outcome, error) {
+	s := c.service
+	problems := s.send(ctx, &a, d.Sends, settings, c.name)
+	if !d.Convert {
+		return Outcome{SignUp: s.view(a, settings, s.now()), Problems: problems}, nil
+	}
+	converted, conversionProblems, err := s.convert(ctx, a)
+	if err != nil {
+		return Outcome{}, err
+	}
+	settings, err = s.settingsAt(ctx, a.key.Instance, converted.SettingsVersion)
+	if err != nil {
+		return Outcome{}, err
+	}
+	out := Outcome{SignUp: s.view(converted, settings, s.now()), Problems: append(problems, conversionProblems...)}
+	if converted.Attempt.Lifecycle == engine.Complete {
+		out.ClientToken = s.keys.ClientToken(a.key.Instance, a.key.Client, converted.Completion.Generation)
+	}
+	return out, nil
+}
+
+// again answers the call that completed a sign-up when it is made again.
+func (c *call) again(a attempt, settings currentSettings, now time.Time) Outcome {
+	out := Outcome{SignUp: c.service.view(a, settings, now)}
+	if done := a.Completion; done != nil && done.Reissue && done.Generation > 0 {
+		out.ClientToken = c.service.keys.ClientToken(a.key.Instance, a.key.Client, done.Generation)
+	}
+	return out
+}
+
+// repeat serves a caller whose token was replaced by the completion of a
+// sign-up: made again, the call that completed gets its answer again, and
+// nothing else is answered at all.
+func (c *call) repeat(ctx context.Context) (Outcome, error) {
+	s := c.service
+	current, remembered, err := s.load(ctx, c.key(), c.memoryKey)
+	if remembered != nil && c.id == "" && remembered.AttemptID != current.key.ID {
+		current, _, err = s.load(ctx, AttemptKey{c.key().Instance, c.key().Client, remembered.AttemptID}, "")
+	}
+	if errors.Is(err, ErrNotFound) {
+		return Outcome{}, ErrUnauthenticated
+	}
+	if err != nil {
+		return Outcome{}, storeError(err)
+	}
+	mine := current.Completion != nil && current.Completion.Generation == c.principal.Generation+1
+	if !mine || !hmac.Equal([]byte(current.LastCall), []byte(c.fingerprint)) {
+		return Outcome{}, ErrUnauthenticated
+	}
+	settings, err := s.settingsAt(ctx, current.key.Instance, c.principal.Instance.SettingsVersion)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return c.again(current, settings, s.now()), nil
+}
+
+// replay answers a remembered request: the same answer over the sign-up as it
+// is now.
+func (c *call) replay(ctx context.Context, r Remembered) (Outcome, error) {
+	s := c.service
+	if !hmac.Equal([]byte(r.Fingerprint), []byte(c.fingerprint)) {
+		return Outcome{Problems: []Problem{{Code: CodeKeyReused, Field: inputPath("idempotencyKey"),
+			Message: "This idempotency key was used with another input before."}}}, nil
+	}
+	var outcome rememberedOutcome
+	if err := json.Unmarshal(r.Outcome, &outcome); err != nil {
+		return Outcome{}, err
+	}
+	a, settings, err := s.read(ctx, AttemptKey{c.principal.Instance.ID, c.principal.Client, r.AttemptID}, c.principal.Instance.SettingsVersion, true)
+	if errors.Is(err, ErrNotFound) {
+		return Outcome{Problems: []Problem{{Code: CodeNotFound, Message: "There is no such sign-up. Please start again."}}}, nil
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	out := Outcome{SignUp: s.view(a, settings, s.now())}
+	if hmac.Equal([]byte(a.LastCall), []byte(c.fingerprint)) {
+		out = c.again(a, settings, s.now())
+	}
+	out.Problems = outcome.Problems
+	return out, nil
+}
+
+// answer shows the sign-up as it is, noting first what has come to pass.
+func (s *Service) answer(ctx context.Context, a attempt, settings currentSettings, problems []Problem) (Outcome, error) {
+	a, err := s.refresh(ctx, a, settings)
+	if errors.Is(err, ErrConflict) {
+		a, settings, err = s.read(ctx, a.key, settings.Version, false)
+	}
+	if err != nil {
+		return Outcome{}, storeError(err)
+	}
+	return Outcome{SignUp: s.view(a, settings, s.now()), Problems: problems}, nil
+}

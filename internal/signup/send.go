@@ -1,0 +1,73 @@
+package signup
+
+import (
+	"context"
+	"time"
+
+	"stepwise/engine"
+)
+
+// sendTimeout bounds the hand-over of one message.
+const sendTimeout = 8 * time.Second
+
+// send derives the codes and hands the messages over. What cannot be handed
+// over is reported, and starting again sends at once.
+func (s *Service) send(ctx context.Context, a *attempt, sends []engine.Send, settings currentSettings, mutation string) []Problem {
+	var problems []Problem
+	for _, send := range sends {
+		if isTestAddress(settings.Settings, send.Attribute, send.Address.Key) {
+			continue
+		}
+		if err := s.deliver(ctx, *a, send, settings.AppName); err != nil {
+			s.log.ErrorContext(ctx, "message not delivered", "sign_up", a.key.ID, "strategy", string(send.Strategy), "error", err)
+			problems = append(problems, undelivered(send, mutation))
+			s.noteUndelivered(ctx, a, send)
+		}
+	}
+	return problems
+}
+
+func (s *Service) deliver(ctx context.Context, a attempt, send engine.Send, appName string) error {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	channel := ChannelEmail
+	if send.Attribute == engine.PhoneNumber {
+		channel = ChannelSMS
+	}
+	code := s.keys.verificationCode(a.key, send.Attribute, engine.Verification{
+		Key: send.Address.Key, Nonce: send.Nonce, Generation: send.Generation,
+	})
+	return s.messenger.Deliver(ctx, Message{
+		Channel: channel, To: send.Address.Text, Code: code, AppName: appName, ExpireAt: send.ExpireAt,
+	})
+}
+
+func undelivered(send engine.Send, mutation string) Problem {
+	field := startInList(send.Index)
+	if mutation == "start" {
+		field = startAlone(send.Index)
+	}
+	return Problem{Code: CodeDeliveryFailed, Attribute: &send.Attribute, Field: field,
+		Message: "The message could not be sent. Check the " + noun[send.Attribute] + " or try again."}
+}
+
+// noteUndelivered is best effort: without it, starting again waits until
+// resendAt.
+func (s *Service) noteUndelivered(ctx context.Context, a *attempt, send engine.Send) {
+	noted, ok := engine.Undelivered(a.Attempt, send.Attribute, send.Nonce)
+	if !ok {
+		return
+	}
+	next := *a
+	next.Attempt = noted
+	next.version++
+	record, err := next.record(next.version, s.now())
+	if err == nil {
+		err = s.attempts.Save(ctx, a.key, record, Memory{}, false)
+	}
+	if err != nil {
+		s.log.WarnContext(ctx, "undelivered message not noted", "sign_up", a.key.ID, "error", err)
+		return
+	}
+	*a = next
+}

@@ -1,0 +1,114 @@
+package signup
+
+import (
+	"encoding/json"
+	"time"
+
+	"stepwise/engine"
+	"stepwise/internal/identifier"
+)
+
+// SignUp is what a client sees of a sign-up.
+type SignUp struct {
+	ID              string
+	Instance        string
+	Client          string
+	Status          engine.Status
+	Verdict         engine.Verdict
+	Requirements    []engine.Requirement
+	Verifications   [engine.NumAttributes]*Verification
+	Values          [engine.NumAttributes]engine.Value
+	PasswordEnabled bool
+	LegalAcceptedAt time.Time // zero: no valid consent
+	UnsafeMetadata  json.RawMessage
+	CreatedUserID   string
+	CreatedSession  string
+	CreatedAt       time.Time
+	AbandonAt       time.Time
+	Revision        int64
+	SettingsVersion int64
+}
+
+// Final reports whether the sign-up can no longer change.
+func (s SignUp) Final() bool { return s.Status != engine.StatusMissingRequirements }
+
+// Verification is what a client sees of one.
+type Verification struct {
+	Status   engine.VerificationStatus
+	Strategy engine.Strategy
+	// AttemptsLeft is -1 where nothing is guessed.
+	AttemptsLeft int
+	ExpireAt     time.Time // zero where no challenge is open
+	Error        engine.Code
+	ErrorMessage string
+	// SentTo is the masked address of an open challenge, or empty.
+	SentTo   string
+	ResendAt time.Time
+}
+
+// view returns what a client sees of the attempt now.
+func (s *Service) view(a attempt, settings currentSettings, now time.Time) *SignUp {
+	requirements := settings.Requirements()
+	values, _ := engine.Values(requirements, a.Attempt)
+	if a.Attempt.Lifecycle.Final() {
+		values, now = a.Attempt.Values, a.Attempt.EndedAt
+	}
+	v := &SignUp{
+		ID: a.key.ID, Instance: a.key.Instance, Client: a.key.Client,
+		Status:          a.Attempt.Status(now),
+		Verdict:         a.Verdict,
+		Requirements:    engine.Requirements(requirements, a.Attempt, a.Verdict, s.can, now),
+		PasswordEnabled: a.Attempt.Values[engine.Password].Presence == engine.Given,
+		UnsafeMetadata:  metadataOrEmpty(a.UnsafeMetadata),
+		CreatedAt:       a.Attempt.CreatedAt.UTC(), AbandonAt: a.Attempt.AbandonAt.UTC(),
+		Revision: a.version, SettingsVersion: a.SettingsVersion,
+	}
+	for _, attribute := range a.Verdict.Present.List() {
+		v.Values[attribute] = values[attribute]
+	}
+	if consent := a.Attempt.Consent; consent != nil && a.Verdict.Present.Has(engine.LegalAccepted) {
+		v.LegalAcceptedAt = consent.At.UTC()
+	}
+	if c := a.Completion; c != nil && a.Attempt.Lifecycle == engine.Complete {
+		v.CreatedUserID, v.CreatedSession = c.UserID, c.SessionID
+	}
+	for _, attribute := range engine.All.List() {
+		v.Verifications[attribute] = verificationView(engine.VerificationOf(requirements, a.Attempt, attribute), attribute, now)
+	}
+	return v
+}
+
+func metadataOrEmpty(data []byte) json.RawMessage {
+	if len(data) == 0 {
+		return json.RawMessage("{}")
+	}
+	return json.RawMessage(data)
+}
+
+func verificationView(v *engine.Verification, attribute engine.Attribute, now time.Time) *Verification {
+	if v == nil {
+		return nil
+	}
+	shown := &Verification{Status: v.Status(now), Strategy: v.Strategy, AttemptsLeft: -1, Error: v.Failure}
+	if engine.Verifiable.Has(attribute) && !v.Verified {
+		shown.AttemptsLeft = max(0, engine.MaxGuesses-int(v.Guesses))
+		if shown.AttemptsLeft == 0 {
+			shown.Error = engine.CodeTooManyGuesses
+		}
+	}
+	if shown.Status == engine.VerificationUnverified {
+		shown.ExpireAt, shown.ResendAt = v.ExpireAt.UTC(), v.ResendAt.UTC()
+		shown.SentTo = mask(attribute, v.Key)
+	}
+	if shown.Error != "" {
+		shown.ErrorMessage = Sentence(shown.Error, attribute)
+	}
+	return shown
+}
+
+func mask(a engine.Attribute, key string) string {
+	if a == engine.PhoneNumber {
+		return identifier.MaskPhone(key)
+	}
+	return identifier.MaskEmail(key)
+}
