@@ -49,8 +49,8 @@ func (s *Service) convert(ctx context.Context, a attempt) (attempt, []Problem, e
 
 // settingsOf returns exactly that version.
 func (s *Service) settingsOf(ctx context.Context, instance string, version int64) (currentSettings, error) {
-	if c, ok := s.settings.byInstance.Load(instance); ok && c.(currentSettings).Version == version {
-		return c.(currentSettings), nil
+	if c, ok := s.settings.newest(instance); ok && c.Version == version {
+		return c, nil
 	}
 	v, err := s.directory.Settings(ctx, instance, version)
 	if err != nil {

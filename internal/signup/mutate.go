@@ -70,7 +70,7 @@ type Proof struct {
 // CheckVerification offers a proof.
 func (s *Service) CheckVerification(ctx context.Context, p Principal, id string, proof Proof, idempotencyKey string) (Outcome, error) {
 	in := Input{IdempotencyKey: idempotencyKey}
-	proof.Code = strings.TrimSpace(proof.Code)
+	proof.Code = strings.NewReplacer(" ", "", "-", "").Replace(proof.Code) // as people copy codes
 	c := &call{service: s, principal: p, id: id, input: in, proof: &proof, name: "check", memoryKey: idempotencyKey}
 	c.fingerprint = s.keys.requestFingerprint("check", id, proof.Attribute.String(), proof.Code, idempotencyKey)
 	return c.change(ctx)

@@ -2,6 +2,7 @@ package signup
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"stepwise/engine"
@@ -65,16 +66,23 @@ var noun = [engine.NumAttributes]string{
 	"password", "first name", "last name", "consent",
 }
 
-// sentences are the messages of the engine's codes; %s is the noun.
+// article is the noun with its indefinite article.
+var article = [engine.NumAttributes]string{
+	"an email address", "a phone number", "a username", "a wallet", "an external account",
+	"a password", "a first name", "a last name", "consent",
+}
+
+// sentences are the messages of the engine's codes; %s is the noun, %a the noun
+// with its article.
 var sentences = map[engine.Code]string{
-	engine.CodeFieldDisabled:    "This app does not ask for a %s.",
+	engine.CodeFieldDisabled:    "This app does not ask for %a.",
 	engine.CodeTaken:            "This %s already belongs to an account. Sign in instead, or use another one.",
 	engine.CodeSignUpComplete:   "This sign-up is complete and can no longer change.",
 	engine.CodeSignUpAbandoned:  "This sign-up has ended. Please start again.",
 	engine.CodeProofNeeded:      "The %s can only be set by verifying it.",
-	engine.CodeValueMissing:     "Give a %s before verifying it.",
+	engine.CodeValueMissing:     "Give %a before verifying it.",
 	engine.CodeStrategyInvalid:  "This way to verify is not available.",
-	engine.CodeCannotDeliver:    "This server cannot send messages to a %s.",
+	engine.CodeCannotDeliver:    "This server cannot send messages to %a.",
 	engine.CodeAlreadyVerified:  "The %s is verified already.",
 	engine.CodeNotStarted:       "No code was sent to the %s in force. Start the verification first.",
 	engine.CodeExpired:          "The code has expired. Ask for a new one.",
@@ -86,20 +94,7 @@ var sentences = map[engine.Code]string{
 
 // Sentence returns the message for people of an engine's code.
 func Sentence(code engine.Code, a engine.Attribute) string {
-	return formatNoun(sentences[code], a)
-}
-
-func formatNoun(sentence string, a engine.Attribute) string {
-	out := make([]byte, 0, len(sentence)+16)
-	for i := 0; i < len(sentence); i++ {
-		if sentence[i] == '%' && i+1 < len(sentence) && sentence[i+1] == 's' {
-			out = append(out, noun[a]...)
-			i++
-			continue
-		}
-		out = append(out, sentence[i])
-	}
-	return string(out)
+	return strings.NewReplacer("%a", article[a], "%s", noun[a]).Replace(sentences[code])
 }
 
 // translate turns the engine's problems into what a caller sees. starts says

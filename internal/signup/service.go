@@ -101,12 +101,33 @@ type currentSettings struct {
 
 // settingsCache keeps the newest settings seen of each instance. Versions never
 // change once written, so a version in the cache is right for good.
-type settingsCache struct{ byInstance sync.Map }
+type settingsCache struct {
+	mu         sync.Mutex
+	byInstance map[string]currentSettings
+}
+
+func (c *settingsCache) newest(instance string) (currentSettings, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	settings, ok := c.byInstance[instance]
+	return settings, ok
+}
+
+func (c *settingsCache) keep(instance string, settings currentSettings) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byInstance == nil {
+		c.byInstance = map[string]currentSettings{}
+	}
+	if settings.Version > c.byInstance[instance].Version {
+		c.byInstance[instance] = settings
+	}
+}
 
 // settingsAt returns the settings of that version, or a newer one.
 func (s *Service) settingsAt(ctx context.Context, instance string, version int64) (currentSettings, error) {
-	if c, ok := s.settings.byInstance.Load(instance); ok && version > 0 && c.(currentSettings).Version >= version {
-		return c.(currentSettings), nil
+	if c, ok := s.settings.newest(instance); ok && version > 0 && c.Version >= version {
+		return c, nil
 	}
 	v, err := s.directory.Settings(ctx, instance, 0)
 	if err != nil {
@@ -118,18 +139,6 @@ func (s *Service) settingsAt(ctx context.Context, instance string, version int64
 	}
 	s.settings.keep(instance, c)
 	return c, nil
-}
-
-func (c *settingsCache) keep(instance string, newest currentSettings) {
-	for {
-		old, loaded := c.byInstance.LoadOrStore(instance, newest)
-		if !loaded || old.(currentSettings).Version >= newest.Version {
-			return
-		}
-		if c.byInstance.CompareAndSwap(instance, old, newest) {
-			return
-		}
-	}
 }
 
 func parseSettings(v SettingsVersion) (currentSettings, error) {

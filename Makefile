@@ -1,0 +1,38 @@
+# `make help` lists what there is to do.
+
+export GOFLAGS ?= -buildvcs=false
+GENERATED = graph/generated.go graph/models_gen.go resolvers/schema.resolvers.go
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: ## start the server with embedded stores
+	go run .
+
+generate: ## generated code and the playground's assets
+	go tool gqlgen generate
+	cd web && npm run --silent build
+
+check: ## format, vet, drift of generated code and assets
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	@before=$$(cat $(GENERATED) | sha256sum); go tool gqlgen generate; after=$$(cat $(GENERATED) | sha256sum); \
+	  test "$$before" = "$$after" || { echo "generated code had drifted from schema.graphqls; commit what 'make generate' makes"; exit 1; }
+	cd web && npm run --silent check
+
+prerequisites:
+	@test/prerequisites.sh
+
+# Every test, on real services and in Chromium, with the race detector; the
+# engine's truth table runs whole without it. A skipped test fails the run.
+test: prerequisites check ## everything that must pass before a change lands
+	STEPWISE_REAL=1 go run ./test/report ./engine/... -- -race $$(go list ./... | grep -v '^stepwise/engine')
+
+bench: ## benchmarks of the hot paths
+	go test -run '^$$' -bench . -benchmem ./engine ./internal/signup ./internal/transport ./internal/store/...
+
+campaign: prerequisites ## the long campaigns: crash simulation, kill -9 loop, fuzzing
+	CAMPAIGN=1 STEPWISE_REAL=1 go test -count=1 -timeout 6h ./internal/signup/... ./test/e2e
+
+.PHONY: help run generate check prerequisites test bench campaign
+.DEFAULT_GOAL := help
