@@ -2,6 +2,7 @@ package identifier
 
 import (
 	"errors"
+	"iter"
 	"strings"
 	"testing"
 )
@@ -71,6 +72,21 @@ func TestControlCharactersAreRefusedEverywhere(t *testing.T) {
 		long := strings.Repeat("a", 1<<20)
 		if got := codeOf(t, long, p.parse(long)); got != CodeTooLong {
 			t.Errorf("%s of a mebibyte: code %q, want %q", name, got, CodeTooLong)
+		}
+	}
+}
+
+// everyRune yields every code point that may be a character: the Basic and
+// Supplementary Multilingual Planes, the ideographs, and the tags. The planes
+// left out are empty or for private use.
+func everyRune() iter.Seq[rune] {
+	return func(yield func(rune) bool) {
+		for _, planes := range [][2]rune{{1, 0x3ffff}, {0xe0000, 0xe0fff}} {
+			for r := planes[0]; r <= planes[1]; r++ {
+				if !yield(r) {
+					return
+				}
+			}
 		}
 	}
 }
