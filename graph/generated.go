@@ -2593,6 +2593,8 @@ enum SettingsWarningCode {
   REQUIRED_FLAG_NOT_HONOURED
   "Nobody can sign up without an invitation."
   RESTRICTED_WITHOUT_TICKETS
+  "Test addresses can be verified by anybody."
+  TEST_MODE
 }
 
 "What is left out, or null, stays as it is."

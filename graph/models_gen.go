@@ -703,6 +703,8 @@ const (
 	SettingsWarningCodeRequiredFlagNotHonoured SettingsWarningCode = "REQUIRED_FLAG_NOT_HONOURED"
 	// Nobody can sign up without an invitation.
 	SettingsWarningCodeRestrictedWithoutTickets SettingsWarningCode = "RESTRICTED_WITHOUT_TICKETS"
+	// Test addresses can be verified by anybody.
+	SettingsWarningCodeTestMode SettingsWarningCode = "TEST_MODE"
 )
 
 var AllSettingsWarningCode = []SettingsWarningCode{
@@ -710,11 +712,12 @@ var AllSettingsWarningCode = []SettingsWarningCode{
 	SettingsWarningCodeCannotBeVerified,
 	SettingsWarningCodeRequiredFlagNotHonoured,
 	SettingsWarningCodeRestrictedWithoutTickets,
+	SettingsWarningCodeTestMode,
 }
 
 func (e SettingsWarningCode) IsValid() bool {
 	switch e {
-	case SettingsWarningCodeUnverifiedClaims, SettingsWarningCodeCannotBeVerified, SettingsWarningCodeRequiredFlagNotHonoured, SettingsWarningCodeRestrictedWithoutTickets:
+	case SettingsWarningCodeUnverifiedClaims, SettingsWarningCodeCannotBeVerified, SettingsWarningCodeRequiredFlagNotHonoured, SettingsWarningCodeRestrictedWithoutTickets, SettingsWarningCodeTestMode:
 		return true
 	}
 	return false

@@ -7,7 +7,6 @@ package resolvers
 
 import (
 	"context"
-
 	"stepwise/engine"
 	"stepwise/graph"
 	"stepwise/internal/signup"

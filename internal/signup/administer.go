@@ -23,8 +23,15 @@ type InstanceSettings struct {
 	Warnings  []engine.Finding
 }
 
+const testModeOn = "TEST_MODE"
+
 func (s *Service) instanceSettings(c currentSettings) InstanceSettings {
-	return InstanceSettings{c.Settings, c.Version, c.By, c.At.UTC(), c.Requirements().Warnings(s.can)}
+	warnings := c.Requirements().Warnings(s.can)
+	if c.TestMode {
+		warnings = append(warnings, engine.Finding{Code: testModeOn, Path: "testMode",
+			Message: "Anybody can verify a test address, such as jane+test@example.com, with a code that everybody knows."})
+	}
+	return InstanceSettings{c.Settings, c.Version, c.By, c.At.UTC(), warnings}
 }
 
 // Settings returns the settings in force; everybody who can name the instance

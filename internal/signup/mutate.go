@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"stepwise/engine"
-	"stepwise/internal/password"
 )
 
 // maxTries bounds how often a change is applied anew because others changed
@@ -243,7 +242,7 @@ func (c *call) tryChange(ctx context.Context) (Outcome, error) {
 		return Outcome{}, ErrConflict // settled: look again
 	}
 	now := s.now()
-	if current.Attempt.Lifecycle.Final() && hmac.Equal([]byte(current.LastCall), []byte(c.fingerprint)) {
+	if current.Attempt.Lifecycle == engine.Complete && hmac.Equal([]byte(current.LastCall), []byte(c.fingerprint)) {
 		return c.again(current, settings, now), nil
 	}
 	d, problems, err := c.decide(ctx, settings, &current, now)
@@ -292,159 +291,6 @@ func (c *call) changesMetadata(a attempt) bool {
 	return c.metadata != nil && !bytes.Equal(c.metadata, a.UnsafeMetadata)
 }
 
-// decide gathers the facts and asks the engine. Costly facts are gathered only
-// for a call that would go through, and only once.
-func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt, now time.Time) (engine.Decision, []Problem, error) {
-	s := c.service
-	u := understand(c.input, settings.Settings)
-	c.metadata = u.metadata
-	u.problems = append(u.problems, u.judgePassword(settings.Settings, a.Attempt)...)
-	if !c.lookedFor {
-		taken, err := s.taken(ctx, a.key.Instance, u.identifiers())
-		if err != nil {
-			return engine.Decision{}, nil, err
-		}
-		c.takenSet, c.lookedFor = taken, true
-	}
-	facts := engine.Facts{Now: now, Taken: c.takenSet, Can: s.can}
-	if c.proof != nil {
-		problem, err := c.offer(ctx, &u, settings.Settings, a, now)
-		if err != nil {
-			return engine.Decision{}, nil, err
-		}
-		u.problems = append(u.problems, problem...)
-	}
-	startPath := startInList
-	if c.name == "start" {
-		startPath = startAlone
-	}
-	d := engine.Decide(settings.Requirements(), a.Attempt, u.command, facts)
-	problems := append(u.problems, translate(d.Problems, startPath)...)
-	c.describeGuesses(problems, d)
-	if len(u.problems) > 0 || len(problems) > 0 && !d.Changed {
-		return engine.Decision{Attempt: a.Attempt, Verdict: engine.Evaluate(settings.Requirements(), a.Attempt)}, ordered(problems), nil
-	}
-	if problem, err := c.payFor(ctx, d.Sends, settings.Settings, a.key.Instance, startPath); err != nil || problem != nil {
-		return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, problem, err
-	}
-	if len(problems) == 0 && u.command.Changes[engine.Password].Kind == engine.Give {
-		problem, err := c.hashPassword(ctx, u.password)
-		if err != nil || problem != nil {
-			return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, problem, err
-		}
-		d.Attempt.Values[engine.Password].Key = c.hash
-	}
-	return d, problems, nil
-}
-
-// ordered sorts problems by the order of the fields, others last.
-func ordered(problems []Problem) []Problem {
-	list := make([]Problem, 0, len(problems))
-	for _, a := range engine.All.List() {
-		for _, p := range problems {
-			if p.Attribute != nil && *p.Attribute == a {
-				list = append(list, p)
-			}
-		}
-	}
-	for _, p := range problems {
-		if p.Attribute == nil {
-			list = append(list, p)
-		}
-	}
-	return list
-}
-
-// offer compares the code, after the address's budget has been taken for it.
-// Where there is nothing to compare with, the engine says so.
-func (c *call) offer(ctx context.Context, u *understood, settings Settings, a *attempt, now time.Time) ([]Problem, error) {
-	attribute := c.proof.Attribute
-	u.command.Check = &engine.Check{Attribute: attribute}
-	v := a.Attempt.Verifications[attribute]
-	if a.Attempt.Lifecycle != engine.Open || v == nil {
-		return nil, nil
-	}
-	test := isTestAddress(settings, attribute, v.Key)
-	if v.Status(now) == engine.VerificationUnverified && !test {
-		budget := guessBudget(a.key.Instance, attribute, v.Key)
-		problem, err := c.once(ctx, budget, inputPath("proof", proofName(attribute)), attribute)
-		if err != nil || problem != nil {
-			u.command.Check = nil
-			return problem, err
-		}
-	}
-	code := c.service.keys.verificationCode(a.key, attribute, *v)
-	if test {
-		code = testCode
-	}
-	u.command.Check.Matches = hmac.Equal([]byte(code), []byte(c.proof.Code))
-	return nil, nil
-}
-
-// describeGuesses tells how many tries are left after a wrong code.
-func (c *call) describeGuesses(problems []Problem, d engine.Decision) {
-	for i, p := range problems {
-		if p.Code != Code(engine.CodeIncorrect) || p.Attribute == nil {
-			continue
-		}
-		switch left := engine.MaxGuesses - int(d.Attempt.Verifications[*p.Attribute].Guesses); left {
-		case 0:
-			problems[i].Message += " That was the last try; ask for a new one."
-		case 1:
-			problems[i].Message += " One try is left."
-		}
-	}
-}
-
-// payFor takes the budgets of the messages to send.
-func (c *call) payFor(ctx context.Context, sends []engine.Send, settings Settings, instance string, startPath func(int) []string) ([]Problem, error) {
-	for _, send := range sends {
-		if isTestAddress(settings, send.Attribute, send.Address.Key) {
-			continue
-		}
-		problem, err := c.once(ctx, sendBudget(instance, send.Attribute, send.Address.Key), startPath(send.Index), send.Attribute)
-		if err != nil || problem != nil {
-			return problem, err
-		}
-	}
-	return nil, nil
-}
-
-// once takes a budget at the first try and not again.
-func (c *call) once(ctx context.Context, b Budget, field []string, a engine.Attribute) ([]Problem, error) {
-	if c.budgeted[b.Key] {
-		return nil, nil
-	}
-	problem, err := c.service.take(ctx, b, field, a)
-	if err != nil {
-		return nil, err
-	}
-	if problem != nil {
-		return []Problem{*problem}, nil
-	}
-	if c.budgeted == nil {
-		c.budgeted = map[string]bool{}
-	}
-	c.budgeted[b.Key] = true
-	return nil, nil
-}
-
-func (c *call) hashPassword(ctx context.Context, plain string) ([]Problem, error) {
-	if c.hash != "" {
-		return nil, nil
-	}
-	hash, err := c.service.hasher.Hash(ctx, plain)
-	if errors.Is(err, password.ErrBusy) {
-		return []Problem{{Code: CodeBusy, Message: "The service is very busy. Please try again in a moment.",
-			RetryAfter: c.service.now().Add(2 * time.Second)}}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	c.hash = hash
-	return nil, nil
-}
-
 // act performs what a saved decision asks for.
 func (c *call) act(ctx context.Context, a attempt, d engine.Decision, settings currentSettings) (Outcome, error) {
 	s := c.service
@@ -464,68 +310,6 @@ func (c *call) act(ctx context.Context, a attempt, d engine.Decision, settings c
 	if converted.Attempt.Lifecycle == engine.Complete {
 		out.ClientToken = s.keys.ClientToken(a.key.Instance, a.key.Client, converted.Completion.Generation)
 	}
-	return out, nil
-}
-
-// again answers the call that completed a sign-up when it is made again.
-func (c *call) again(a attempt, settings currentSettings, now time.Time) Outcome {
-	out := Outcome{SignUp: c.service.view(a, settings, now)}
-	if done := a.Completion; done != nil && done.Reissue && done.Generation > 0 {
-		out.ClientToken = c.service.keys.ClientToken(a.key.Instance, a.key.Client, done.Generation)
-	}
-	return out
-}
-
-// repeat serves a caller whose token was replaced by the completion of a
-// sign-up: made again, the call that completed gets its answer again, and
-// nothing else is answered at all.
-func (c *call) repeat(ctx context.Context) (Outcome, error) {
-	s := c.service
-	current, remembered, err := s.load(ctx, c.key(), c.memoryKey)
-	if remembered != nil && c.id == "" && remembered.AttemptID != current.key.ID {
-		current, _, err = s.load(ctx, AttemptKey{c.key().Instance, c.key().Client, remembered.AttemptID}, "")
-	}
-	if errors.Is(err, ErrNotFound) {
-		return Outcome{}, ErrUnauthenticated
-	}
-	if err != nil {
-		return Outcome{}, storeError(err)
-	}
-	mine := current.Completion != nil && current.Completion.Generation == c.principal.Generation+1
-	if !mine || !hmac.Equal([]byte(current.LastCall), []byte(c.fingerprint)) {
-		return Outcome{}, ErrUnauthenticated
-	}
-	settings, err := s.settingsAt(ctx, current.key.Instance, c.principal.Instance.SettingsVersion)
-	if err != nil {
-		return Outcome{}, err
-	}
-	return c.again(current, settings, s.now()), nil
-}
-
-// replay answers a remembered request: the same answer over the sign-up as it
-// is now.
-func (c *call) replay(ctx context.Context, r Remembered) (Outcome, error) {
-	s := c.service
-	if !hmac.Equal([]byte(r.Fingerprint), []byte(c.fingerprint)) {
-		return Outcome{Problems: []Problem{{Code: CodeKeyReused, Field: inputPath("idempotencyKey"),
-			Message: "This idempotency key was used with another input before."}}}, nil
-	}
-	var outcome rememberedOutcome
-	if err := json.Unmarshal(r.Outcome, &outcome); err != nil {
-		return Outcome{}, err
-	}
-	a, settings, err := s.read(ctx, AttemptKey{c.principal.Instance.ID, c.principal.Client, r.AttemptID}, c.principal.Instance.SettingsVersion, true)
-	if errors.Is(err, ErrNotFound) {
-		return Outcome{Problems: []Problem{{Code: CodeNotFound, Message: "There is no such sign-up. Please start again."}}}, nil
-	}
-	if err != nil {
-		return Outcome{}, err
-	}
-	out := Outcome{SignUp: s.view(a, settings, s.now())}
-	if hmac.Equal([]byte(a.LastCall), []byte(c.fingerprint)) {
-		out = c.again(a, settings, s.now())
-	}
-	out.Problems = outcome.Problems
 	return out, nil
 }
 

@@ -28,7 +28,8 @@ func (s *Service) send(ctx context.Context, a *attempt, sends []engine.Send, set
 }
 
 func (s *Service) deliver(ctx context.Context, a attempt, send engine.Send, appName string) error {
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	// The code is stored as sent: it goes out even if the caller has left.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
 	defer cancel()
 	channel := ChannelEmail
 	if send.Attribute == engine.PhoneNumber {
@@ -54,6 +55,8 @@ func undelivered(send engine.Send, mutation string) Problem {
 // noteUndelivered is best effort: without it, starting again waits until
 // resendAt.
 func (s *Service) noteUndelivered(ctx context.Context, a *attempt, send engine.Send) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), conversionTimeout)
+	defer cancel()
 	noted, ok := engine.Undelivered(a.Attempt, send.Attribute, send.Nonce)
 	if !ok {
 		return

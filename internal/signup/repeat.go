@@ -1,0 +1,71 @@
+package signup
+
+import (
+	"context"
+	"crypto/hmac"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// again answers the call that completed a sign-up when it is made again.
+func (c *call) again(a attempt, settings currentSettings, now time.Time) Outcome {
+	out := Outcome{SignUp: c.service.view(a, settings, now)}
+	if done := a.Completion; done != nil && done.Reissue && done.Generation > 0 {
+		out.ClientToken = c.service.keys.ClientToken(a.key.Instance, a.key.Client, done.Generation)
+	}
+	return out
+}
+
+// repeat serves a caller whose token was replaced by the completion of a
+// sign-up: made again, the call that completed gets its answer again, and
+// nothing else is answered at all.
+func (c *call) repeat(ctx context.Context) (Outcome, error) {
+	s := c.service
+	current, remembered, err := s.load(ctx, c.key(), c.memoryKey)
+	if remembered != nil && c.id == "" && remembered.AttemptID != current.key.ID {
+		current, _, err = s.load(ctx, AttemptKey{c.key().Instance, c.key().Client, remembered.AttemptID}, "")
+	}
+	if errors.Is(err, ErrNotFound) {
+		return Outcome{}, ErrUnauthenticated
+	}
+	if err != nil {
+		return Outcome{}, storeError(err)
+	}
+	mine := current.Completion != nil && current.Completion.Generation == c.principal.Generation+1
+	if !mine || !hmac.Equal([]byte(current.LastCall), []byte(c.fingerprint)) {
+		return Outcome{}, ErrUnauthenticated
+	}
+	settings, err := s.settingsAt(ctx, current.key.Instance, c.principal.Instance.SettingsVersion)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return c.again(current, settings, s.now()), nil
+}
+
+// replay answers a remembered request: the same answer over the sign-up as it
+// is now.
+func (c *call) replay(ctx context.Context, r Remembered) (Outcome, error) {
+	s := c.service
+	if !hmac.Equal([]byte(r.Fingerprint), []byte(c.fingerprint)) {
+		return Outcome{Problems: []Problem{{Code: CodeKeyReused, Field: inputPath("idempotencyKey"),
+			Message: "This idempotency key was used with another input before."}}}, nil
+	}
+	var outcome rememberedOutcome
+	if err := json.Unmarshal(r.Outcome, &outcome); err != nil {
+		return Outcome{}, err
+	}
+	a, settings, err := s.read(ctx, AttemptKey{c.principal.Instance.ID, c.principal.Client, r.AttemptID}, c.principal.Instance.SettingsVersion, true)
+	if errors.Is(err, ErrNotFound) {
+		return Outcome{Problems: []Problem{{Code: CodeNotFound, Message: "There is no such sign-up. Please start again."}}}, nil
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	out := Outcome{SignUp: s.view(a, settings, s.now())}
+	if hmac.Equal([]byte(a.LastCall), []byte(c.fingerprint)) {
+		out = c.again(a, settings, s.now())
+	}
+	out.Problems = outcome.Problems
+	return out, nil
+}
