@@ -3,16 +3,16 @@ package engine
 import "time"
 
 // Command is what a client wants of a sign-up. Its parts are applied in the
-// order of the fields, all of them or, where any is refused, none; a wrong
-// code is the one exception, for it must be counted.
+// order of the fields, all of them or, where any is refused, none; a wrong code
+// is the one exception, for it must be counted.
 type Command struct {
-	Changes [NumAttributes]Change
-	// Start lists the verifications to start; an address needs a value by then.
-	Start []Start
 	// Check is the proof offered for one verification.
-	Check *Check
+	Check   *Check
+	Changes [NumAttributes]Change
 	// Outcome is what a prover found out about a wallet or an account.
 	Outcome *Outcome
+	// Start lists the verifications to start; an address needs a value by then.
+	Start []Start
 }
 
 // ChangeKind is what a command does to an attribute.

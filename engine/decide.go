@@ -19,12 +19,18 @@ func Decide(s Settings, a Attempt, c Command, f Facts) Decision {
 	if code, closed := closedBy(a.Lifecycle); closed {
 		return Decision{Attempt: a, Verdict: Evaluate(s, a), Problems: []Problem{{Code: code}}}
 	}
-	a, lapsed := Elapse(a, f.Now)
-	if a.Lifecycle == Abandoned {
-		return Decision{Attempt: a, Changed: true, Verdict: Evaluate(s, a),
+	current, noted := Elapse(a, f.Now)
+	if current.Lifecycle == Abandoned {
+		return Decision{Attempt: current, Changed: true, Verdict: Evaluate(s, current),
 			Problems: []Problem{{Code: CodeSignUpAbandoned}}}
 	}
-	d := &deciding{settings: s, facts: f, attempt: a, changed: lapsed}
+	d := &deciding{settings: s, facts: f, attempt: current, changed: noted}
+	if c.Check != nil {
+		d.check(*c.Check)
+		if len(d.problems) > 0 { // a wrong code stays counted
+			current, noted = d.attempt, d.changed
+		}
+	}
 	for _, attribute := range All.List() {
 		d.change(attribute, c.Changes[attribute])
 	}
@@ -35,10 +41,11 @@ func Decide(s Settings, a Attempt, c Command, f Facts) Decision {
 	for i, start := range c.Start {
 		d.start(i, start)
 	}
-	if c.Check != nil {
-		d.check(*c.Check)
+	if len(d.problems) > 0 {
+		return Decision{Attempt: current, Changed: noted, Problems: d.problems, Verdict: Evaluate(s, current)}
 	}
-	return d.result(a)
+	v := Evaluate(s, d.attempt)
+	return Decision{Attempt: d.attempt, Changed: d.changed, Sends: d.sends, Verdict: v, Convert: v.Satisfied()}
 }
 
 // Elapse notes the deadlines that have passed: an open attempt past its own is
@@ -94,29 +101,12 @@ type deciding struct {
 	facts    Facts
 	attempt  Attempt
 	changed  bool
-	counted  bool
 	problems []Problem
 	sends    []Send
 }
 
 func (d *deciding) refuse(code Code, where Where, a Attribute, index int) {
 	d.problems = append(d.problems, Problem{code, where, a, true, index})
-}
-
-// result is all or nothing, but for a wrong guess: that one is always stored.
-func (d *deciding) result(before Attempt) Decision {
-	if len(d.problems) > 0 && !d.counted {
-		return Decision{Attempt: before, Problems: d.problems, Verdict: Evaluate(d.settings, before)}
-	}
-	v := Evaluate(d.settings, d.attempt)
-	return Decision{
-		Attempt:  d.attempt,
-		Changed:  d.changed,
-		Problems: d.problems,
-		Sends:    d.sends,
-		Verdict:  v,
-		Convert:  len(d.problems) == 0 && v.Satisfied(),
-	}
 }
 
 func (d *deciding) change(a Attribute, c Change) {
@@ -293,7 +283,7 @@ func (d *deciding) check(c Check) {
 	case v.Verified:
 	case v.Guesses >= MaxGuesses:
 		d.refuse(CodeTooManyGuesses, WhereCheck, c.Attribute, 0)
-	case !d.facts.Now.Before(v.ExpireAt):
+	case v.Status(d.facts.Now) == VerificationExpired:
 		d.refuse(CodeExpired, WhereCheck, c.Attribute, 0)
 	default:
 		d.guess(c, *v)
@@ -301,7 +291,7 @@ func (d *deciding) check(c Check) {
 }
 
 func (d *deciding) guess(c Check, v Verification) {
-	d.changed, d.counted = true, true
+	d.changed = true
 	if c.Matches {
 		v.Verified = true
 	} else {

@@ -2591,6 +2591,8 @@ enum SettingsWarningCode {
   CANNOT_BE_VERIFIED
   "Without Progressive Sign Up the flag has no effect."
   REQUIRED_FLAG_NOT_HONOURED
+  "Without Progressive Sign Up nobody can sign up through this provider."
+  PROVIDER_NOT_TRUSTED
   "Nobody can sign up without an invitation."
   RESTRICTED_WITHOUT_TICKETS
   "Test addresses can be verified by anybody."

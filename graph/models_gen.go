@@ -701,6 +701,8 @@ const (
 	SettingsWarningCodeCannotBeVerified SettingsWarningCode = "CANNOT_BE_VERIFIED"
 	// Without Progressive Sign Up the flag has no effect.
 	SettingsWarningCodeRequiredFlagNotHonoured SettingsWarningCode = "REQUIRED_FLAG_NOT_HONOURED"
+	// Without Progressive Sign Up nobody can sign up through this provider.
+	SettingsWarningCodeProviderNotTrusted SettingsWarningCode = "PROVIDER_NOT_TRUSTED"
 	// Nobody can sign up without an invitation.
 	SettingsWarningCodeRestrictedWithoutTickets SettingsWarningCode = "RESTRICTED_WITHOUT_TICKETS"
 	// Test addresses can be verified by anybody.
@@ -711,13 +713,14 @@ var AllSettingsWarningCode = []SettingsWarningCode{
 	SettingsWarningCodeUnverifiedClaims,
 	SettingsWarningCodeCannotBeVerified,
 	SettingsWarningCodeRequiredFlagNotHonoured,
+	SettingsWarningCodeProviderNotTrusted,
 	SettingsWarningCodeRestrictedWithoutTickets,
 	SettingsWarningCodeTestMode,
 }
 
 func (e SettingsWarningCode) IsValid() bool {
 	switch e {
-	case SettingsWarningCodeUnverifiedClaims, SettingsWarningCodeCannotBeVerified, SettingsWarningCodeRequiredFlagNotHonoured, SettingsWarningCodeRestrictedWithoutTickets, SettingsWarningCodeTestMode:
+	case SettingsWarningCodeUnverifiedClaims, SettingsWarningCodeCannotBeVerified, SettingsWarningCodeRequiredFlagNotHonoured, SettingsWarningCodeProviderNotTrusted, SettingsWarningCodeRestrictedWithoutTickets, SettingsWarningCodeTestMode:
 		return true
 	}
 	return false

@@ -16,13 +16,13 @@ type AttemptKey struct {
 	ID       string
 }
 
-// Record is a stored sign-up. Data is opaque to the store.
+// Record is a stored sign-up. Data is opaque to the store; times are kept to the
+// millisecond.
 type Record struct {
 	// Version counts the changes of the record, from 1.
 	Version   int64
 	Lifecycle engine.Lifecycle
-	// EndedAt is set by the store where Create abandoned the record; zero
-	// otherwise.
+	// EndedAt is when Create abandoned the record; otherwise as given.
 	EndedAt time.Time
 	Data    []byte
 	// ExpireAt is when the store forgets the record.
@@ -65,7 +65,7 @@ var (
 // process that watches the record gets a hint.
 type Attempts interface {
 	// Create stores the first version of a sign-up and makes it the client's
-	// current one. A former current one that is OPEN becomes ABANDONED: its
+	// current one; r.Version is 1, and an id in use fails with ErrConflict. A former current one that is OPEN becomes ABANDONED: its
 	// version rises, its EndedAt is now, and it expires at formerExpireAt. One
 	// that is COMPLETING makes Create fail with ErrCompleting and change
 	// nothing; replaced then holds its id.
@@ -87,8 +87,10 @@ type Attempts interface {
 }
 
 // Hints tell that something may have changed. They can be lost, doubled or
-// late: whoever is hinted at reads again, and reads once after subscribing and
-// now and then without being told.
+// late: whoever is hinted at reads again, and reads now and then without being
+// told. The first hint comes once the watch is in force, so that nothing between
+// the first reading and the watching is missed, and one comes to every watcher
+// after a lost connection.
 type Hints interface {
 	// WatchAttempt returns a channel that holds at most one pending hint about
 	// the record. stop ends it and may be called twice; the channel is never
@@ -101,7 +103,8 @@ type Hints interface {
 	AnnounceSettings(ctx context.Context, instance string) error
 }
 
-// Budget allows Burst uses of Key at once and one more each Every.
+// Budget allows Burst uses of Key at once, at least one, and one more each Every,
+// in whole milliseconds.
 type Budget struct {
 	Key   string
 	Burst int
