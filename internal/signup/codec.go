@@ -16,9 +16,7 @@ import (
 // versions up to its own.
 const encodingVersion = 1
 
-// stored is the content of a record. It is written as MessagePack arrays, the
-// fields in their order here: new ones are added at the end, in the engine's
-// types too, and a test pins the bytes.
+// stored is the content of a record; wire.go has the form in which it is stored.
 type stored struct {
 	Attempt engine.Attempt
 	// Verdict and SettingsVersion are those of the last save; a final sign-up
@@ -51,9 +49,8 @@ func encode(s stored) ([]byte, error) {
 	var buf bytes.Buffer
 	buf.WriteByte(encodingVersion)
 	enc := msgpack.NewEncoder(&buf)
-	enc.UseArrayEncodedStructs(true)
 	enc.UseCompactInts(true)
-	if err := enc.Encode(&s); err != nil {
+	if err := enc.Encode(toWire(s)); err != nil {
 		return nil, fmt.Errorf("encode sign-up: %w", err)
 	}
 	return buf.Bytes(), nil
@@ -63,11 +60,11 @@ func decode(data []byte) (stored, error) {
 	if len(data) == 0 || data[0] == 0 || data[0] > encodingVersion {
 		return stored{}, errors.New("sign-up was written in an unknown encoding")
 	}
-	var s stored
-	if err := msgpack.Unmarshal(data[1:], &s); err != nil {
+	var w wireRecord
+	if err := msgpack.Unmarshal(data[1:], &w); err != nil {
 		return stored{}, fmt.Errorf("decode sign-up: %w", err)
 	}
-	return s, nil
+	return fromWire(w), nil
 }
 
 // attempt is a sign-up as loaded: the content with its address and version.

@@ -142,8 +142,7 @@ func (s *Service) Watch(ctx context.Context, p Principal, id string) (<-chan *Si
 		defer stopChanges()
 		defer stopSettings()
 		w := watcher{service: s, key: key, out: out}
-		// What changed between the first read and the watching is read again.
-		if !w.emit(ctx, first) || !w.look(ctx, true) {
+		if !w.emit(ctx, first) {
 			return
 		}
 		for {

@@ -135,6 +135,9 @@ func testPages(f *fixture) {
 		if !more {
 			break
 		}
+		if pages > n {
+			f.Fatal("the pages do not end")
+		}
 		filter.After = previous
 		add(fmt.Sprintf("new%d", pages), moment.Add(time.Hour))
 		add(fmt.Sprintf("old%d", pages), moment) // may appear or not

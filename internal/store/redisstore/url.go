@@ -73,7 +73,7 @@ func settingsFrom(text string) (*redis.UniversalOptions, error) {
 func contradiction(settings *redis.UniversalOptions, kind string) error {
 	switch {
 	case kind == "sentinel" && settings.MasterName == "":
-		return errors.New("Sentinel needs master_name")
+		return errors.New("master_name is missing, which Sentinel needs")
 	case settings.MasterName != "" && settings.IsClusterMode:
 		return errors.New("it is either Sentinel (master_name) or a cluster")
 	case settings.MasterName == "" && !settings.IsClusterMode && len(settings.Addrs) > 1:

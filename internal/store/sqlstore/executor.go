@@ -84,12 +84,13 @@ func queryRow(ctx context.Context, x executor, statement string, args []any, tar
 // isUniqueViolation tells that a statement failed because of a UNIQUE or
 // PRIMARY KEY constraint.
 func isUniqueViolation(err error) bool {
-	if postgres, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return postgres.Code == "23505"
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		const uniqueViolation = "23505"
+		return e.Code == uniqueViolation
 	}
-	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		const uniqueConstraint, primaryKeyConstraint = 2067, 1555
-		return lite.Code() == uniqueConstraint || lite.Code() == primaryKeyConstraint
+		return e.Code() == uniqueConstraint || e.Code() == primaryKeyConstraint
 	}
 	return false
 }

@@ -135,7 +135,7 @@ func (p *postgres) transactOnce(ctx context.Context, work func(context.Context, 
 // wasUndone tells that the server has undone the transaction because of
 // another one, so that running it again is safe and can succeed.
 func wasUndone(err error) bool {
-	server, ok := errors.AsType[*pgconn.PgError](err)
+	e, ok := errors.AsType[*pgconn.PgError](err)
 	const serializationFailure, deadlock = "40001", "40P01"
-	return ok && (server.Code == serializationFailure || server.Code == deadlock)
+	return ok && (e.Code == serializationFailure || e.Code == deadlock)
 }

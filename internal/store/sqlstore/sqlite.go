@@ -127,9 +127,9 @@ func lockFile(ctx context.Context, path string) (unlock func() error, err error)
 
 // isBusy tells that another connection holds a lock.
 func isBusy(err error) bool {
-	lite, ok := errors.AsType[*sqlite.Error](err)
+	e, ok := errors.AsType[*sqlite.Error](err)
 	const primaryCode, busy = 0xff, 5
-	return ok && lite.Code()&primaryCode == busy
+	return ok && e.Code()&primaryCode == busy
 }
 
 func (l *lite) reader() executor { return l.reads }
