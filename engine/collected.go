@@ -33,9 +33,12 @@ func (c collected) path() Path {
 }
 
 // Values returns the values in force under the settings and which of them are
-// proven addresses: what a user would be made of.
+// proven addresses: what a user would be made of, or was.
 func Values(s Settings, a Attempt) (values [NumAttributes]Value, proved Set) {
 	c := collect(s, a)
+	if a.Lifecycle == Complete {
+		return a.Values, c.proved
+	}
 	return c.values, c.proved
 }
 
@@ -104,17 +107,18 @@ func (c collected) inForce(s Settings, a Attempt, attribute Attribute) Value {
 	return Value{}
 }
 
-// sources are the candidates for a value in the order of their precedence.
-func sources(a Attempt, attribute Attribute, account bool) []Value {
-	list := []Value{a.Values[attribute]}
-	if list[0].Presence == Cleared {
+// sources are the candidates for a value in the order of their precedence; one
+// that is not there is not Given.
+func sources(a Attempt, attribute Attribute, account bool) (list [3]Value) {
+	list[0] = a.Values[attribute]
+	if list[0].Presence == Cleared || attribute == Password || Proven.Has(attribute) {
 		return list
 	}
 	if a.Ticket != nil && a.Ticket.State == TicketValid {
-		list = append(list, a.Ticket.Sent[attribute])
+		list[1] = a.Ticket.Sent[attribute]
 	}
 	if account {
-		list = append(list, a.Account.Sent[attribute])
+		list[2] = a.Account.Sent[attribute]
 	}
 	return list
 }
@@ -138,18 +142,24 @@ func ticketVouches(a Attempt, attribute Attribute, key string) bool {
 	return t != nil && t.State == TicketValid && t.Sent[attribute].Presence == Given && t.Sent[attribute].Key == key
 }
 
-// VerificationOf returns the verification of an attribute as it stands: its
-// own, or, for an address that arrived verified, one that says how it arrived.
+// VerificationOf returns the verification of an attribute as it stands: its own,
+// or, for an address that arrived verified, one that says how it arrived. That of
+// an address concerns the value in force, or is none.
 func VerificationOf(s Settings, a Attempt, attribute Attribute) *Verification {
 	own := a.Verifications[attribute]
-	if a.Lifecycle.Final() || !Verifiable.Has(attribute) || own != nil && own.Verified {
+	if a.Lifecycle == Complete || !Verifiable.Has(attribute) {
 		return own
 	}
 	c := collect(s, a)
-	if !c.proved.Has(attribute) {
+	value, proved := c.values[attribute], c.proved.Has(attribute)
+	switch {
+	case value.Presence != Given:
+		return nil
+	case own != nil && own.Key == value.Key && (own.Verified || !proved):
 		return own
+	case !proved:
+		return nil
 	}
-	value := c.values[attribute]
 	arrived := Verification{Strategy: FromOAuth, Key: value.Key, Verified: true}
 	if ticketVouches(a, attribute, value.Key) {
 		arrived.Strategy = FromTicket

@@ -276,7 +276,7 @@ func (d *deciding) check(c Check) {
 	switch {
 	case !d.settings.Enabled().Has(c.Attribute):
 		d.refuse(CodeFieldDisabled, WhereCheck, c.Attribute, 0)
-	case v == nil || !Verifiable.Has(c.Attribute):
+	case v == nil || !Verifiable.Has(c.Attribute) || v.Key != d.address(c.Attribute).Key:
 		d.refuse(CodeNotStarted, WhereCheck, c.Attribute, 0)
 	case v.Verified && !c.Matches:
 		d.refuse(CodeAlreadyVerified, WhereCheck, c.Attribute, 0)

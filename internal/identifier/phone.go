@@ -119,3 +119,7 @@ func parseE164(e164 string) (*phonenumbers.PhoneNumber, bool) {
 }
 
 var e164Form = regexp.MustCompile(`^\+[1-9][0-9]{3,14}$`)
+
+// IsRegion reports whether code is the ISO 3166-1 alpha-2 code, in capitals, of
+// a country or territory that Phone can read numbers of.
+func IsRegion(code string) bool { return phonenumbers.GetSupportedRegions()[code] }

@@ -17,26 +17,30 @@ const (
 	conversionTimeout = 5 * time.Second
 )
 
+// nothingToRemember is for those who look at somebody else's conversion.
+func nothingToRemember([]Problem) Memory { return Memory{} }
+
 // convert turns a completing attempt into a user, exactly once: the directory
 // decides, the store of attempts remembers. Anybody may call it at any time
 // with the attempt as last seen; all get the same ids. It returns the attempt
-// as complete, or as open again together with the reasons.
-func (s *Service) convert(ctx context.Context, a attempt) (attempt, []Problem, error) {
+// as complete, or as open again together with the reasons; remember says what to
+// remember of the call that it answers.
+func (s *Service) convert(ctx context.Context, a attempt, remember func([]Problem) Memory) (attempt, []Problem, error) {
 	// Half-way is no place to stop because a client has gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), conversionTimeout)
 	defer cancel()
 
 	c := a.Completion
 	converted, err := s.directory.Convert(ctx, Conversion{
-		AttemptID: a.key.ID, Instance: a.key.Instance, Client: a.key.Client, At: c.At,
+		AttemptID: a.key.ID, Try: c.UserID, Instance: a.key.Instance, Client: a.key.Client, At: c.At,
 		Build: func(v SettingsVersion) (Creation, bool) { return s.build(a, v) },
 	})
 	var taken *TakenError
 	switch {
 	case errors.As(err, &taken):
-		return s.reopen(ctx, a, attributesOf(taken.Identifiers))
+		return s.reopen(ctx, a, attributesOf(taken.Identifiers), remember)
 	case errors.Is(err, ErrNotSatisfied):
-		return s.reopen(ctx, a, 0)
+		return s.reopen(ctx, a, 0, remember)
 	case err != nil:
 		return a, nil, unavailable(err)
 	}
@@ -83,7 +87,7 @@ func (s *Service) finish(ctx context.Context, a attempt, converted Converted, se
 }
 
 // reopen takes the attempt back because it cannot be converted as it is.
-func (s *Service) reopen(ctx context.Context, a attempt, taken engine.Set) (attempt, []Problem, error) {
+func (s *Service) reopen(ctx context.Context, a attempt, taken engine.Set, remember func([]Problem) Memory) (attempt, []Problem, error) {
 	settings, err := s.settingsAt(ctx, a.key.Instance, 0)
 	if err != nil {
 		return a, nil, err
@@ -97,14 +101,15 @@ func (s *Service) reopen(ctx context.Context, a attempt, taken engine.Set) (atte
 	if err != nil {
 		return a, nil, err
 	}
-	err = s.attempts.Save(ctx, a.key, record, Memory{}, false)
+	problems := reopenProblems(taken)
+	err = s.attempts.Save(ctx, a.key, record, remember(problems), false)
 	if errors.Is(err, ErrConflict) { // somebody else has reopened it
 		a, _, err = s.load(ctx, a.key, "")
 	}
 	if err != nil {
 		return a, nil, storeError(err)
 	}
-	return a, reopenProblems(taken), nil
+	return a, problems, nil
 }
 
 func reopenProblems(taken engine.Set) []Problem {
@@ -133,6 +138,11 @@ func (s *Service) build(a attempt, v SettingsVersion) (Creation, bool) {
 		return Creation{}, false
 	}
 	values, proved := engine.Values(requirements, open)
+	hash, err := s.keys.openHash(values[engine.Password].Key)
+	if err != nil {
+		s.log.Error("the hash of a password cannot be read", "sign_up", a.key.ID, "error", err)
+		return Creation{}, false
+	}
 	c := a.Completion
 	user := User{
 		ID: c.UserID, Instance: a.key.Instance,
@@ -150,7 +160,7 @@ func (s *Service) build(a attempt, v SettingsVersion) (Creation, bool) {
 		ID: c.SessionID, Instance: a.key.Instance, UserID: c.UserID, ClientID: a.key.Client, CreatedAt: c.At,
 		ExpireAt: c.At.Add(time.Duration(settings.SessionLifetimeSeconds) * time.Second),
 	}
-	return Creation{User: user, PasswordHash: values[engine.Password].Key, Session: session, Events: events(user, session, c)}, true
+	return Creation{User: user, PasswordHash: hash, Session: session, Events: events(user, session, c)}, true
 }
 
 // identifiersOf lists what the user is found by, in the order of the fields.

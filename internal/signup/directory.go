@@ -105,9 +105,13 @@ type Event struct {
 // are the same at every retry.
 type Conversion struct {
 	AttemptID string
-	Instance  string
-	Client    string
-	At        time.Time
+	// Try names this attempt at converting. A try that was refused once is
+	// refused for ever, so that nobody who still holds it can convert what has
+	// changed since.
+	Try      string
+	Instance string
+	Client   string
+	At       time.Time
 	// Build is called inside the transaction with the settings in force there.
 	// It returns what to create, or ok=false if the attempt does not have what
 	// these settings need. It is pure and may be called more than once.
@@ -218,7 +222,8 @@ type Directory interface {
 	// Convert creates user, identifiers, password, session, events and the
 	// conversion itself together, or nothing; the client's generation rises by
 	// one. A conversion made before is returned as it was. It fails with
-	// ErrNotSatisfied or a *TakenError.
+	// ErrNotSatisfied or a *TakenError; either is durable, and every later call
+	// with the same Try fails too.
 	Convert(ctx context.Context, c Conversion) (Converted, error)
 
 	User(ctx context.Context, instance, id string) (User, error)

@@ -25,7 +25,7 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 		c.takenSet, c.lookedFor = taken, true
 	}
 	facts := engine.Facts{Now: now, Taken: c.takenSet, Can: s.can}
-	if c.proof != nil {
+	if c.proof != nil && len(u.problems) == 0 { // a refused call compares nothing
 		problem, err := c.offer(ctx, &u, settings.Settings, a, now)
 		if err != nil {
 			return engine.Decision{}, nil, err
@@ -50,7 +50,7 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 		if err != nil || problem != nil {
 			return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, problem, err
 		}
-		d.Attempt.Values[engine.Password].Key = c.hash
+		d.Attempt.Values[engine.Password].Key = c.sealedHash
 	}
 	return d, problems, nil
 }
@@ -148,7 +148,7 @@ func (c *call) once(ctx context.Context, b Budget, field []string, a engine.Attr
 }
 
 func (c *call) hashPassword(ctx context.Context, plain string) ([]Problem, error) {
-	if c.hash != "" {
+	if c.sealedHash != "" {
 		return nil, nil
 	}
 	hash, err := c.service.hasher.Hash(ctx, plain)
@@ -159,6 +159,6 @@ func (c *call) hashPassword(ctx context.Context, plain string) ([]Problem, error
 	if err != nil {
 		return nil, err
 	}
-	c.hash = hash
+	c.sealedHash = c.service.keys.sealHash(hash)
 	return nil, nil
 }

@@ -35,8 +35,9 @@ type Input struct {
 	// UnsafeMetadata is nil where left out.
 	UnsafeMetadata map[string]any
 	// Clear takes back what only a verification can give.
-	Clear          []engine.Attribute
-	Start          []engine.Strategy
+	Clear []engine.Attribute
+	Start []engine.Strategy
+	// IdempotencyKey is empty where none was given.
 	IdempotencyKey string
 }
 

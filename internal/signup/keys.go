@@ -123,6 +123,26 @@ func (k *Keys) Open(sealed []byte, purpose string) ([]byte, error) {
 	return plain, nil
 }
 
+const hashPurpose = "password hash"
+
+// sealHash keeps the hash of a password unreadable while it waits in the store
+// of sign-ups: only SQL has it as it is.
+func (k *Keys) sealHash(hash string) string {
+	return base64.RawStdEncoding.EncodeToString(k.Seal([]byte(hash), hashPurpose))
+}
+
+func (k *Keys) openHash(sealed string) (string, error) {
+	if sealed == "" {
+		return "", nil
+	}
+	data, err := base64.RawStdEncoding.DecodeString(sealed)
+	if err != nil {
+		return "", errors.New("password hash is not sealed")
+	}
+	hash, err := k.Open(data, hashPurpose)
+	return string(hash), err
+}
+
 const (
 	clientPrefix  = "client_"
 	attemptPrefix = "sua_"

@@ -3,10 +3,10 @@ package signup
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,22 +23,21 @@ func (s *Service) Create(ctx context.Context, p Principal, in Input) (Outcome, e
 	if p.Secret {
 		return Outcome{}, ErrForbidden
 	}
-	minted := p.Client == ""
-	if minted {
-		p.Client = clientPrefix + RandomText(idLength)
-	}
 	c := &call{service: s, principal: p, input: in, name: "create", memoryKey: in.IdempotencyKey}
+	if p.Client == "" {
+		c.principal, c.minted = p.asNewClient(), true
+	}
 	c.fingerprint = s.fingerprintInput("create", "", in)
 	if p.Stale {
 		out, err := c.repeat(ctx)
 		if !errors.Is(err, ErrUnauthenticated) || !p.FromCookie {
 			return out, err
 		}
-		// A browser that holds an outdated cookie starts over as a new client.
-		c.principal.Client, c.principal.Stale, minted = clientPrefix+RandomText(idLength), false, true
+		// A browser that holds an outdated cookie starts over.
+		c.principal, c.minted = p.asNewClient(), true
 	}
 	out, err := c.create(ctx)
-	if err == nil && minted && out.SignUp != nil && out.ClientToken == "" {
+	if err == nil && c.minted && out.SignUp != nil && out.ClientToken == "" {
 		out.ClientToken = s.keys.ClientToken(p.Instance.ID, c.principal.Client, 0)
 	}
 	return out, err
@@ -86,20 +85,22 @@ func (s *Service) fingerprintInput(name, id string, in Input) string {
 
 // call is one mutation of a sign-up on its way through the service.
 type call struct {
-	service     *Service
-	principal   Principal
-	id          string
-	input       Input
-	proof       *Proof
-	name        string
-	memoryKey   string
+	service   *Service
+	principal Principal
+	id        string
+	input     Input
+	proof     *Proof
+	name      string
+	memoryKey string
+	// minted: the client is new and is to get its token.
+	minted      bool
 	fingerprint string
 
 	// What must happen once, whatever the number of tries.
-	hash      string
-	budgeted  map[string]bool
-	takenSet  engine.Set
-	lookedFor bool
+	sealedHash string
+	budgeted   map[string]bool
+	takenSet   engine.Set
+	lookedFor  bool
 
 	// metadata is what the input attaches, as JSON; nil where it does not.
 	metadata []byte
@@ -107,6 +108,14 @@ type call struct {
 
 func (c *call) key() AttemptKey {
 	return AttemptKey{Instance: c.principal.Instance.ID, Client: c.principal.Client, ID: c.id}
+}
+
+// remembering returns what is to be remembered of this call on that sign-up,
+// for problems that show only after the call was saved.
+func (c *call) remembering(id string, before []Problem) func([]Problem) Memory {
+	return func(later []Problem) Memory {
+		return c.memory(c.service.now(), id, slices.Concat(before, later))
+	}
 }
 
 func (c *call) memory(now time.Time, id string, problems []Problem) Memory {
@@ -151,8 +160,19 @@ func (c *call) create(ctx context.Context) (Outcome, error) {
 		replaced, remembered, err := s.attempts.Create(ctx, fresh.key, record, c.memory(now, fresh.key.ID, nil), now, now.Add(finalRetention))
 		switch {
 		case errors.Is(err, ErrCompleting):
-			if err := s.settleByID(ctx, c.key(), replaced); err != nil {
+			former, err := s.settle(ctx, AttemptKey{fresh.key.Instance, fresh.key.Client, replaced})
+			if err != nil {
 				return Outcome{}, err
+			}
+			switch {
+			case c.completed(former): // by this very call, whose answer was lost
+				return c.again(former, settings, s.now()), nil
+			case former.Attempt.Lifecycle != engine.Complete:
+			case !c.principal.FromCookie:
+				return Outcome{}, ErrUnauthenticated // the token is outdated now
+			default:
+				c.principal = c.principal.asNewClient()
+				c.minted = true
 			}
 			continue
 		case err != nil:
@@ -161,7 +181,7 @@ func (c *call) create(ctx context.Context) (Outcome, error) {
 			return c.replay(ctx, *remembered)
 		}
 		fresh.version = 1
-		return c.act(ctx, fresh, d, settings)
+		return c.act(ctx, fresh, d, settings, nil)
 	}
 	return Outcome{Problems: []Problem{conflict()}}, nil
 }
@@ -236,13 +256,13 @@ func (c *call) tryChange(ctx context.Context) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if current.Attempt.Lifecycle == engine.Completing {
-		if _, _, err := s.convert(ctx, current); err != nil {
+		if _, _, err := s.convert(ctx, current, nothingToRemember); err != nil {
 			return Outcome{}, err
 		}
 		return Outcome{}, ErrConflict // settled: look again
 	}
 	now := s.now()
-	if current.Attempt.Lifecycle == engine.Complete && hmac.Equal([]byte(current.LastCall), []byte(c.fingerprint)) {
+	if c.completed(current) {
 		return c.again(current, settings, now), nil
 	}
 	d, problems, err := c.decide(ctx, settings, &current, now)
@@ -250,6 +270,9 @@ func (c *call) tryChange(ctx context.Context) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if len(problems) > 0 && !d.Changed {
+		if err := c.metItself(ctx, current); err != nil {
+			return Outcome{}, err
+		}
 		return s.answer(ctx, current, settings, problems)
 	}
 	if !d.Changed && !d.Convert && !c.changesMetadata(current) && d.Verdict.Equal(current.Verdict) {
@@ -264,9 +287,23 @@ func (c *call) tryChange(ctx context.Context) (Outcome, error) {
 	if err := s.attempts.Save(ctx, current.key, record, c.memory(now, current.key.ID, problems), d.Convert); err != nil {
 		return Outcome{}, err
 	}
-	out, err := c.act(ctx, current, d, settings)
-	out.Problems = append(problems, out.Problems...)
+	out, err := c.act(ctx, current, d, settings, problems)
+	out.Problems = slices.Concat(problems, out.Problems)
 	return out, err
+}
+
+// metItself returns ErrConflict if an identifier is taken and the sign-up has
+// changed since it was loaded: the owner may be the user that it became.
+func (c *call) metItself(ctx context.Context, loaded attempt) error {
+	if c.takenSet.Empty() {
+		return nil
+	}
+	latest, _, err := c.service.load(ctx, loaded.key, "")
+	if err == nil && latest.version != loaded.version {
+		c.lookedFor = false
+		return ErrConflict
+	}
+	return err
 }
 
 // apply writes the decision into the attempt. Where it has all it needs, the
@@ -291,14 +328,15 @@ func (c *call) changesMetadata(a attempt) bool {
 	return c.metadata != nil && !bytes.Equal(c.metadata, a.UnsafeMetadata)
 }
 
-// act performs what a saved decision asks for.
-func (c *call) act(ctx context.Context, a attempt, d engine.Decision, settings currentSettings) (Outcome, error) {
+// act performs what a saved decision asks for. before are the problems that are
+// known already.
+func (c *call) act(ctx context.Context, a attempt, d engine.Decision, settings currentSettings, before []Problem) (Outcome, error) {
 	s := c.service
-	problems := s.send(ctx, &a, d.Sends, settings, c.name)
+	problems := c.send(ctx, &a, d.Sends, settings, before)
 	if !d.Convert {
 		return Outcome{SignUp: s.view(a, settings, s.now()), Problems: problems}, nil
 	}
-	converted, conversionProblems, err := s.convert(ctx, a)
+	converted, conversionProblems, err := s.convert(ctx, a, c.remembering(a.key.ID, slices.Concat(before, problems)))
 	if err != nil {
 		return Outcome{}, err
 	}

@@ -32,6 +32,11 @@ type Principal struct {
 	FromCookie bool
 }
 
+// asNewClient returns the caller as a client of its own that nobody knows yet.
+func (p Principal) asNewClient() Principal {
+	return Principal{Instance: p.Instance, Client: clientPrefix + RandomText(idLength)}
+}
+
 // CookieName is the name of the client's cookie at an instance.
 func CookieName(instance string) string { return "client_" + strings.TrimPrefix(instance, "ins_") }
 

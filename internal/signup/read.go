@@ -40,7 +40,7 @@ func (s *Service) read(ctx context.Context, key AttemptKey, settingsVersion int6
 			return a, settings, err
 		}
 		if a.Attempt.Lifecycle == engine.Completing && (!patient || !s.now().Before(a.Completion.LeaseUntil)) {
-			a, _, err = s.convert(ctx, a)
+			a, _, err = s.convert(ctx, a, nothingToRemember)
 		} else {
 			a, err = s.refresh(ctx, a, settings)
 		}
@@ -78,17 +78,14 @@ func (s *Service) refresh(ctx context.Context, a attempt, settings currentSettin
 	return a, storeError(err)
 }
 
-func (s *Service) settleByID(ctx context.Context, key AttemptKey, id string) error {
-	key.ID = id
+// settle brings a conversion under way to its end, whoever began it.
+func (s *Service) settle(ctx context.Context, key AttemptKey) (attempt, error) {
 	a, _, err := s.load(ctx, key, "")
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
 	if err != nil || a.Attempt.Lifecycle != engine.Completing {
-		return err
+		return a, err
 	}
-	_, _, err = s.convert(ctx, a)
-	return err
+	a, _, err = s.convert(ctx, a, nothingToRemember)
+	return a, err
 }
 
 // keyFor returns where the caller's sign-up of that id is, the current one where

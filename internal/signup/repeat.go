@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+
+	"stepwise/engine"
 )
 
 // again answers the call that completed a sign-up when it is made again.
@@ -17,6 +19,11 @@ func (c *call) again(a attempt, settings currentSettings, now time.Time) Outcome
 	return out
 }
 
+// completed reports whether the attempt was completed by this very call.
+func (c *call) completed(a attempt) bool {
+	return a.Attempt.Lifecycle == engine.Complete && hmac.Equal([]byte(a.LastCall), []byte(c.fingerprint))
+}
+
 // repeat serves a caller whose token was replaced by the completion of a
 // sign-up: made again, the call that completed gets its answer again, and
 // nothing else is answered at all.
@@ -26,14 +33,16 @@ func (c *call) repeat(ctx context.Context) (Outcome, error) {
 	if remembered != nil && c.id == "" && remembered.AttemptID != current.key.ID {
 		current, _, err = s.load(ctx, AttemptKey{c.key().Instance, c.key().Client, remembered.AttemptID}, "")
 	}
+	if err == nil && current.Attempt.Lifecycle == engine.Completing { // committed, and never remembered
+		current, _, err = s.convert(ctx, current, nothingToRemember)
+	}
 	if errors.Is(err, ErrNotFound) {
 		return Outcome{}, ErrUnauthenticated
 	}
 	if err != nil {
 		return Outcome{}, storeError(err)
 	}
-	mine := current.Completion != nil && current.Completion.Generation == c.principal.Generation+1
-	if !mine || !hmac.Equal([]byte(current.LastCall), []byte(c.fingerprint)) {
+	if !c.completed(current) || current.Completion.Generation != c.principal.Generation+1 {
 		return Outcome{}, ErrUnauthenticated
 	}
 	settings, err := s.settingsAt(ctx, current.key.Instance, c.principal.Instance.SettingsVersion)
@@ -55,17 +64,27 @@ func (c *call) replay(ctx context.Context, r Remembered) (Outcome, error) {
 	if err := json.Unmarshal(r.Outcome, &outcome); err != nil {
 		return Outcome{}, err
 	}
-	a, settings, err := s.read(ctx, AttemptKey{c.principal.Instance.ID, c.principal.Client, r.AttemptID}, c.principal.Instance.SettingsVersion, true)
+	key := AttemptKey{c.principal.Instance.ID, c.principal.Client, r.AttemptID}
+	a, _, err := s.load(ctx, key, "")
+	if err == nil && a.Attempt.Lifecycle == engine.Completing { // this call is about to be answered elsewhere, or never was
+		var later []Problem
+		a, later, err = s.convert(ctx, a, c.remembering(key.ID, outcome.Problems))
+		outcome.Problems = append(outcome.Problems, later...)
+	}
 	if errors.Is(err, ErrNotFound) {
 		return Outcome{Problems: []Problem{{Code: CodeNotFound, Message: "There is no such sign-up. Please start again."}}}, nil
 	}
 	if err != nil {
 		return Outcome{}, err
 	}
-	out := Outcome{SignUp: s.view(a, settings, s.now())}
-	if hmac.Equal([]byte(a.LastCall), []byte(c.fingerprint)) {
-		out = c.again(a, settings, s.now())
+	settings, err := s.settingsAt(ctx, key.Instance, c.principal.Instance.SettingsVersion)
+	if err != nil {
+		return Outcome{}, err
 	}
+	if !c.completed(a) {
+		return s.answer(ctx, a, settings, outcome.Problems)
+	}
+	out := c.again(a, settings, s.now())
 	out.Problems = outcome.Problems
 	return out, nil
 }

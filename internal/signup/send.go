@@ -12,7 +12,8 @@ const sendTimeout = 8 * time.Second
 
 // send derives the codes and hands the messages over. What cannot be handed
 // over is reported, and starting again sends at once.
-func (s *Service) send(ctx context.Context, a *attempt, sends []engine.Send, settings currentSettings, mutation string) []Problem {
+func (c *call) send(ctx context.Context, a *attempt, sends []engine.Send, settings currentSettings, before []Problem) []Problem {
+	s := c.service
 	var problems []Problem
 	for _, send := range sends {
 		if isTestAddress(settings.Settings, send.Attribute, send.Address.Key) {
@@ -20,8 +21,8 @@ func (s *Service) send(ctx context.Context, a *attempt, sends []engine.Send, set
 		}
 		if err := s.deliver(ctx, *a, send, settings.AppName); err != nil {
 			s.log.ErrorContext(ctx, "message not delivered", "sign_up", a.key.ID, "strategy", string(send.Strategy), "error", err)
-			problems = append(problems, undelivered(send, mutation))
-			s.noteUndelivered(ctx, a, send)
+			problems = append(problems, undelivered(send, c.name))
+			s.noteUndelivered(ctx, a, send, c.remembering(a.key.ID, before)(problems))
 		}
 	}
 	return problems
@@ -54,7 +55,7 @@ func undelivered(send engine.Send, mutation string) Problem {
 
 // noteUndelivered is best effort: without it, starting again waits until
 // resendAt.
-func (s *Service) noteUndelivered(ctx context.Context, a *attempt, send engine.Send) {
+func (s *Service) noteUndelivered(ctx context.Context, a *attempt, send engine.Send, memory Memory) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), conversionTimeout)
 	defer cancel()
 	noted, ok := engine.Undelivered(a.Attempt, send.Attribute, send.Nonce)
@@ -66,7 +67,7 @@ func (s *Service) noteUndelivered(ctx context.Context, a *attempt, send engine.S
 	next.version++
 	record, err := next.record(next.version, s.now())
 	if err == nil {
-		err = s.attempts.Save(ctx, a.key, record, Memory{}, false)
+		err = s.attempts.Save(ctx, a.key, record, memory, false)
 	}
 	if err != nil {
 		s.log.WarnContext(ctx, "undelivered message not noted", "sign_up", a.key.ID, "error", err)

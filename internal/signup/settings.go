@@ -3,13 +3,16 @@ package signup
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"stepwise/engine"
+	"stepwise/internal/identifier"
 )
 
 // SignUpMode says who may sign up.
@@ -165,8 +168,8 @@ func ParseSettingsPatch(data []byte) (SettingsPatch, error) {
 	if err := d.Decode(&p); err != nil {
 		return p, fmt.Errorf("settings: %w", err)
 	}
-	if d.More() {
-		return p, fmt.Errorf("settings: text after the JSON object")
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return p, errors.New("settings: there is text after the JSON object")
 	}
 	return p, nil
 }
@@ -251,7 +254,7 @@ func (s Settings) Check() []Problem {
 		refuse(Code(f.Code), f.Path, f.Message)
 	}
 	between("username.minLength", s.Username.MinLength, 1, 64)
-	between("username.maxLength", s.Username.MaxLength, max(1, s.Username.MinLength), 64)
+	between("username.maxLength", s.Username.MaxLength, min(max(1, s.Username.MinLength), 64), 64)
 	between("password.minLength", s.Password.MinLength, 8, 64)
 	between("password.maxLength", s.Password.MaxLength, 64, 256)
 	between("signUpLifetimeSeconds", s.SignUpLifetimeSeconds, 60, 7*24*3600)
@@ -268,8 +271,8 @@ func (s Settings) Check() []Problem {
 	if u := s.LegalConsent.DocumentURL; u != "" && !isWebAddress(u) {
 		refuse(CodeInvalidFormat, "legalConsent.documentUrl", "Must be an absolute http or https address.")
 	}
-	if c := s.DefaultCountry; c != "" && (len(c) != 2 || strings.Trim(c, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
-		refuse(CodeInvalidFormat, "defaultCountry", "Must be a country code of two letters, such as US.")
+	if c := s.DefaultCountry; c != "" && !identifier.IsRegion(c) {
+		refuse(CodeInvalidFormat, "defaultCountry", "Must be the code of a country, two letters such as US.")
 	}
 	if len(s.AllowedOrigins) > 100 {
 		refuse(CodeOutOfRange, "allowedOrigins", "Must be at most 100 origins.")

@@ -50,8 +50,9 @@ type Verification struct {
 func (s *Service) view(a attempt, settings currentSettings, now time.Time) *SignUp {
 	requirements := settings.Requirements()
 	values, _ := engine.Values(requirements, a.Attempt)
+	values[engine.Password] = engine.Value{} // its key is the hash
 	if a.Attempt.Lifecycle.Final() {
-		values, now = a.Attempt.Values, a.Attempt.EndedAt
+		now = a.Attempt.EndedAt
 	}
 	v := &SignUp{
 		ID: a.key.ID, Instance: a.key.Instance, Client: a.key.Client,

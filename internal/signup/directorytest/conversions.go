@@ -142,7 +142,15 @@ func testNotSatisfied(f *fixture) {
 	_, err := f.Directory.Convert(f.Context(), refused)
 	f.wantError(err, signup.ErrNotSatisfied)
 	f.wantRows(before)
-	want(f, "the outcome once it is satisfied", f.convert(c).Generation, 1)
+
+	// Whoever still holds the try that was refused comes too late, also where it
+	// would be satisfied now. The attempt itself may be tried again.
+	for _, d := range []signup.Directory{f.Directory, f.Peer()} {
+		_, err := d.Convert(f.Context(), c)
+		f.wantError(err, signup.ErrNotSatisfied)
+	}
+	f.wantRows(before)
+	want(f, "the outcome of another try", f.convert(conversion("a", "client_1", email("a@example.com"))).Generation, 1)
 }
 
 func testConversionWithoutInstance(f *fixture) {

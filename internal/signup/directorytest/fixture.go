@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,9 +59,13 @@ func (f *fixture) first() {
 
 // conversion is that of the attempt with the given name into a user with the
 // given identifiers, session and events, all named after the attempt.
+// tries numbers the tries at converting.
+var tries atomic.Int64
+
+// conversion is a new try at converting an attempt.
 func conversion(attempt, client string, identifiers ...signup.Identifier) signup.Conversion {
 	return signup.Conversion{
-		AttemptID: "sua_" + attempt, Instance: inst, Client: client, At: moment,
+		AttemptID: "sua_" + attempt, Try: fmt.Sprint(tries.Add(1)), Instance: inst, Client: client, At: moment,
 		Build: func(signup.SettingsVersion) (signup.Creation, bool) {
 			return creation(attempt, client, identifiers...), true
 		},

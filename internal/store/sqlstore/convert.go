@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -18,6 +19,15 @@ import (
 // the created user. Build may still be running when Convert has returned
 // because ctx ended.
 func (s *Store) Convert(ctx context.Context, c signup.Conversion) (signup.Converted, error) {
+	done, err := s.convert(ctx, c)
+	var taken *signup.TakenError
+	if errors.Is(err, signup.ErrNotSatisfied) || errors.As(err, &taken) {
+		return s.refuse(ctx, c, err)
+	}
+	return done, err
+}
+
+func (s *Store) convert(ctx context.Context, c signup.Conversion) (signup.Converted, error) {
 	return write(ctx, s, "convert a sign-up", func(ctx context.Context, x executor) (done signup.Converted, err error) {
 		// Another conversion of this attempt holds this row until it ends.
 		first, err := execute(ctx, x, insertConversion, c.AttemptID, c.Instance, millis(c.At))
@@ -26,6 +36,9 @@ func (s *Store) Convert(ctx context.Context, c signup.Conversion) (signup.Conver
 		}
 		if first == 0 {
 			return earlierConversion(ctx, x, c)
+		}
+		if err := wasRefused(ctx, x, c); err != nil {
+			return done, err
 		}
 		settings, err := scanSettings(ctx, x, selectNewestSettings, c.Instance)
 		if err != nil {
@@ -46,6 +59,42 @@ func (s *Store) Convert(ctx context.Context, c signup.Conversion) (signup.Conver
 			done.UserID, done.SessionID, done.Generation, done.SettingsVersion, c.AttemptID)
 		return done, err
 	})
+}
+
+// wasRefused returns ErrNotSatisfied for a try that was refused before.
+func wasRefused(ctx context.Context, x executor, c signup.Conversion) error {
+	var n int
+	err := queryRow(ctx, x, selectRefusal, []any{c.AttemptID, c.Try}, &n)
+	switch {
+	case errors.Is(err, signup.ErrNoRow):
+		return nil
+	case err == nil:
+		return signup.ErrNotSatisfied
+	}
+	return err
+}
+
+// refuse makes a refusal durable before anybody acts on it. The conversion may
+// have succeeded elsewhere in between, under other settings: then that stands.
+func (s *Store) refuse(ctx context.Context, c signup.Conversion, why error) (signup.Converted, error) {
+	done, err := write(ctx, s, "refuse a conversion", func(ctx context.Context, x executor) (done signup.Converted, err error) {
+		first, err := execute(ctx, x, insertConversion, c.AttemptID, c.Instance, millis(c.At))
+		if err != nil {
+			return done, err
+		}
+		if first == 0 {
+			return earlierConversion(ctx, x, c)
+		}
+		if _, err := execute(ctx, x, insertRefusal, c.AttemptID, c.Try, millis(c.At)); err != nil {
+			return done, err
+		}
+		_, err = execute(ctx, x, deleteConversion, c.AttemptID)
+		return done, err
+	})
+	if err == nil && done.UserID == "" {
+		err = why
+	}
+	return done, err
 }
 
 func earlierConversion(ctx context.Context, x executor, c signup.Conversion) (done signup.Converted, err error) {

@@ -51,6 +51,12 @@ const (
 		SELECT user_id, session_id, generation, settings_version FROM conversions
 		WHERE attempt_id = $1 AND instance_id = $2`
 
+	deleteConversion = `DELETE FROM conversions WHERE attempt_id = $1`
+	selectRefusal    = `SELECT 1 FROM refusals WHERE attempt_id = $1 AND try = $2`
+	insertRefusal    = `
+		INSERT INTO refusals (attempt_id, try, created_at) VALUES ($1, $2, $3)
+		ON CONFLICT DO NOTHING`
+
 	// Affects no row where the external id is taken.
 	insertUser = `
 		INSERT INTO users (id, instance_id, external_id, first_name, last_name, password_hash,

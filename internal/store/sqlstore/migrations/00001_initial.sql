@@ -83,6 +83,14 @@ CREATE TABLE conversions (
     settings_version BIGINT NOT NULL DEFAULT 0
 );
 
+-- Tries at a conversion that were refused, and are refused for ever.
+CREATE TABLE refusals (
+    attempt_id TEXT   NOT NULL,
+    try        TEXT   NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (attempt_id, try)
+);
+
 CREATE TABLE outbox (
     id          TEXT   NOT NULL PRIMARY KEY,
     instance_id TEXT   NOT NULL,
