@@ -58,6 +58,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	log := logger(c, stderr)
+	// Whatever can be wrong with the settings is found before anything is made.
+	senders, outbox, err := messengers(c)
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", c.Addr)
 	if err != nil {
 		return fmt.Errorf("ADDR: %w", err)
@@ -89,10 +94,6 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err != nil {
 		return err
 	}
-	senders, outbox, err := messengers(c)
-	if err != nil {
-		return err
-	}
 	hasher, err := password.NewHasher(password.Config{})
 	if err != nil {
 		return err
@@ -104,7 +105,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	})
 	api := graphqlServer(c, service, log)
 	server := &http.Server{
-		Handler:           routes(c, service, api, outbox, attempts, directory),
+		Handler:           routes(c, service, api, outbox, log, attempts, directory),
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
@@ -181,13 +182,18 @@ func graphqlServer(c config.Config, service *signup.Service, log *slog.Logger) *
 	})
 }
 
-func routes(c config.Config, service *signup.Service, api http.Handler, outbox *deliver.Outbox, stores ...signup.Pinger) http.Handler {
+func routes(c config.Config, service *signup.Service, api http.Handler, outbox *deliver.Outbox, log *slog.Logger, stores ...signup.Pinger) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", api)
 	mux.HandleFunc("GET /.well-known/jwks.json", func(w http.ResponseWriter, r *http.Request) {
 		set, err := service.JWKS(r.Context(), r.Header.Get(transport.HeaderPublishableKey))
+		if errors.Is(err, signup.ErrUnknownInstance) {
+			http.Error(w, "no instance has this publishable key", http.StatusNotFound)
+			return
+		}
 		if err != nil {
-			http.Error(w, `{"error":"unavailable"}`, http.StatusServiceUnavailable)
+			log.ErrorContext(r.Context(), "keys not shown", "error", err)
+			http.Error(w, "a store does not answer", http.StatusServiceUnavailable)
 			return
 		}
 		w.Header().Set("Content-Type", "application/jwk-set+json")

@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -26,7 +27,8 @@ func Authorize(ctx context.Context, next graphql.RootResolver) graphql.Marshaler
 }
 
 func allowed(field *ast.FieldDefinition, p signup.Principal) error {
-	for _, access := range accessOf(field) {
+	needs := accessOf(field)
+	for _, access := range needs {
 		switch access {
 		case graph.AccessPublic:
 			if p.Instance.ID != "" {
@@ -42,10 +44,16 @@ func allowed(field *ast.FieldDefinition, p signup.Principal) error {
 			}
 		}
 	}
-	if p.Client == "" && !p.Secret {
-		return signup.ErrUnauthenticated
+	wantsSecretKey := slices.Contains(needs, graph.AccessSecretKey)
+	switch {
+	case p.Client != "":
+		return signup.ErrSecretKeyOnly
+	case p.Secret:
+		return signup.ErrClientOnly
+	case wantsSecretKey && !slices.Contains(needs, graph.AccessClient):
+		return signup.ErrNeedsSecretKey
 	}
-	return signup.ErrForbidden
+	return signup.ErrNeedsClient
 }
 
 func accessOf(field *ast.FieldDefinition) []graph.Access {

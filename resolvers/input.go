@@ -22,6 +22,14 @@ func text(o graphql.Omittable[*string]) signup.Text {
 	return signup.Text{Set: o.IsSet(), Value: o.Value()}
 }
 
+// idempotencyKey: an empty one is refused, unlike none.
+func idempotencyKey(o graphql.Omittable[*string]) string {
+	if v := o.Value(); v != nil && *v == "" {
+		return signup.EmptyKey
+	}
+	return value(o)
+}
+
 // consent: null withdraws, as false does.
 func consent(o graphql.Omittable[*bool]) *bool {
 	if !o.IsSet() {
@@ -52,7 +60,7 @@ func createInput(in graph.SignUpCreateInput) signup.Input {
 		EmailAddress: text(in.EmailAddress), PhoneNumber: text(in.PhoneNumber), Username: text(in.Username),
 		Password: text(in.Password), FirstName: text(in.FirstName), LastName: text(in.LastName),
 		LegalAccepted: consent(in.LegalAccepted), UnsafeMetadata: metadata(in.UnsafeMetadata),
-		Start: strategies(in.StartVerifications.Value()), IdempotencyKey: value(in.IdempotencyKey),
+		Start: strategies(in.StartVerifications.Value()), IdempotencyKey: idempotencyKey(in.IdempotencyKey),
 	}
 }
 
@@ -61,7 +69,7 @@ func updateInput(in graph.SignUpUpdateInput) signup.Input {
 		EmailAddress: text(in.EmailAddress), PhoneNumber: text(in.PhoneNumber), Username: text(in.Username),
 		Password: text(in.Password), FirstName: text(in.FirstName), LastName: text(in.LastName),
 		LegalAccepted: consent(in.LegalAccepted), UnsafeMetadata: metadata(in.UnsafeMetadata),
-		Start: strategies(in.StartVerifications.Value()), IdempotencyKey: value(in.IdempotencyKey),
+		Start: strategies(in.StartVerifications.Value()), IdempotencyKey: idempotencyKey(in.IdempotencyKey),
 	}
 	for _, f := range in.Clear.Value() {
 		if a, ok := engine.ParseAttribute(string(f)); ok {

@@ -14,9 +14,17 @@ func (r *Resolver) issue(ctx context.Context, out signup.Outcome) {
 	}
 }
 
+// noID is the id of nothing; an empty one given by a client names nothing too.
+const noID = "none"
+
+// idOrCurrent returns the id that was given, or what the service takes for the
+// client's current object where none was.
 func idOrCurrent(id *string) string {
-	if id == nil {
+	switch {
+	case id == nil:
 		return ""
+	case *id == "":
+		return noID
 	}
 	return *id
 }

@@ -24,7 +24,7 @@ func (r *mutationResolver) SignUpCreate(ctx context.Context, input graph.SignUpC
 
 // SignUpUpdate is the resolver for the signUpUpdate field.
 func (r *mutationResolver) SignUpUpdate(ctx context.Context, input graph.SignUpUpdateInput) (*graph.SignUpUpdatePayload, error) {
-	out, err := r.Service.Update(ctx, PrincipalOf(ctx), value(input.ID), updateInput(input))
+	out, err := r.Service.Update(ctx, PrincipalOf(ctx), idOrCurrent(input.ID.Value()), updateInput(input))
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (r *mutationResolver) SignUpUpdate(ctx context.Context, input graph.SignUpU
 
 // SignUpVerificationStart is the resolver for the signUpVerificationStart field.
 func (r *mutationResolver) SignUpVerificationStart(ctx context.Context, input graph.SignUpVerificationStartInput) (*graph.SignUpVerificationStartPayload, error) {
-	out, err := r.Service.StartVerification(ctx, PrincipalOf(ctx), value(input.ID), engine.Strategy(input.Strategy), value(input.IdempotencyKey))
+	out, err := r.Service.StartVerification(ctx, PrincipalOf(ctx), idOrCurrent(input.ID.Value()), engine.Strategy(input.Strategy), idempotencyKey(input.IdempotencyKey))
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (r *mutationResolver) SignUpVerificationStart(ctx context.Context, input gr
 
 // SignUpVerificationCheck is the resolver for the signUpVerificationCheck field.
 func (r *mutationResolver) SignUpVerificationCheck(ctx context.Context, input graph.SignUpVerificationCheckInput) (*graph.SignUpVerificationCheckPayload, error) {
-	out, err := r.Service.CheckVerification(ctx, PrincipalOf(ctx), value(input.ID), proof(*input.Proof), value(input.IdempotencyKey))
+	out, err := r.Service.CheckVerification(ctx, PrincipalOf(ctx), idOrCurrent(input.ID.Value()), proof(*input.Proof), idempotencyKey(input.IdempotencyKey))
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (r *mutationResolver) SignUpVerificationCheck(ctx context.Context, input gr
 
 // SessionTokenCreate is the resolver for the sessionTokenCreate field.
 func (r *mutationResolver) SessionTokenCreate(ctx context.Context, input graph.SessionTokenCreateInput) (*graph.SessionTokenCreatePayload, error) {
-	token, err := r.Service.CreateSessionToken(ctx, PrincipalOf(ctx), value(input.SessionID))
+	token, err := r.Service.CreateSessionToken(ctx, PrincipalOf(ctx), idOrCurrent(input.SessionID.Value()))
 	if err != nil {
 		return nil, err
 	}

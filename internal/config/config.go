@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/mail"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -179,11 +180,63 @@ func (c *Config) check() []error {
 			refuse("SECRET_KEY: is too short for production; 32 characters at least")
 		}
 	}
-	if c.SMTPAddr != "" && c.SMTPFrom == "" {
-		refuse("SMTP_FROM: is required with SMTP_ADDR")
+	wrong = append(wrong, c.checkSMTP()...)
+	wrong = append(wrong, c.checkSMS()...)
+	return wrong
+}
+
+func (c *Config) checkSMTP() []error {
+	var wrong []error
+	refuse := func(text string) { wrong = append(wrong, errors.New(text)) }
+	if c.SMTPAddr == "" {
+		if c.SMTPFrom != "" || c.SMTPUsername != "" || c.SMTPPassword != "" {
+			refuse("SMTP_ADDR: is missing, and without it the other SMTP settings do nothing")
+		}
+		return wrong
 	}
-	if c.SMSAccountSID != "" && (c.SMSAuthToken == "" || c.SMSFrom == "") {
-		refuse("SMS_AUTH_TOKEN, SMS_FROM: are required with SMS_ACCOUNT_SID")
+	host, port, err := net.SplitHostPort(c.SMTPAddr)
+	if err != nil || host == "" || port == "" {
+		refuse("SMTP_ADDR: must be host:port, such as smtp.example.com:587")
+	}
+	if c.SMTPFrom == "" {
+		refuse("SMTP_FROM: is required with SMTP_ADDR")
+	} else if _, err := mail.ParseAddress(c.SMTPFrom); err != nil {
+		refuse("SMTP_FROM: must be an address, such as App <no-reply@example.com>")
+	}
+	if c.SMTPUsername != "" && c.SMTPPassword == "" {
+		refuse("SMTP_PASSWORD: is required with SMTP_USERNAME")
+	}
+	if c.SMTPPassword != "" && c.SMTPUsername == "" {
+		refuse("SMTP_USERNAME: is required with SMTP_PASSWORD")
+	}
+	if c.SMTPTLS == "none" && !loopback(host) {
+		refuse("SMTP_TLS: none is for loopback addresses only; codes would travel in clear")
+	}
+	return wrong
+}
+
+func (c *Config) checkSMS() []error {
+	var wrong []error
+	refuse := func(text string) { wrong = append(wrong, errors.New(text)) }
+	if c.SMSAccountSID == "" {
+		if c.SMSAuthToken != "" || c.SMSFrom != "" || c.SMSBaseURL != "" {
+			refuse("SMS_ACCOUNT_SID: is missing, and without it the other SMS settings do nothing")
+		}
+		return wrong
+	}
+	if c.SMSAuthToken == "" {
+		refuse("SMS_AUTH_TOKEN: is required with SMS_ACCOUNT_SID")
+	}
+	if c.SMSFrom == "" {
+		refuse("SMS_FROM: is required with SMS_ACCOUNT_SID")
+	} else if strings.ContainsAny(c.SMSFrom, "\r\n\x00") {
+		refuse("SMS_FROM: must be on one line")
+	}
+	if c.SMSBaseURL != "" {
+		u, err := url.Parse(c.SMSBaseURL)
+		if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+			refuse("SMS_BASE_URL: must be https, or http on a loopback address")
+		}
 	}
 	return wrong
 }
@@ -216,7 +269,7 @@ func (c *Config) MasterKey() ([]byte, error) {
 		return []byte(strings.TrimSpace(string(key))), nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("master key: %w", err)
+		return nil, fmt.Errorf("DATA_DIR: master key: %w", err)
 	}
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("DATA_DIR: %w", err)
@@ -231,10 +284,10 @@ func (c *Config) MasterKey() ([]byte, error) {
 		return c.MasterKey()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("master key: %w", err)
+		return nil, fmt.Errorf("DATA_DIR: master key: %w", err)
 	}
 	if _, err := f.WriteString(text + "\n"); err != nil {
-		return nil, errors.Join(fmt.Errorf("master key: %w", err), f.Close())
+		return nil, errors.Join(fmt.Errorf("DATA_DIR: master key: %w", err), f.Close())
 	}
 	return []byte(text), f.Close()
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"stepwise/engine"
 	"stepwise/internal/identifier"
@@ -48,7 +49,7 @@ func (s *Service) Settings(ctx context.Context, p Principal) (InstanceSettings, 
 // whatever is in force; with one, a change in between is a problem.
 func (s *Service) UpdateSettings(ctx context.Context, p Principal, patch SettingsPatch) (InstanceSettings, []Problem, error) {
 	if !p.Secret {
-		return InstanceSettings{}, nil, ErrForbidden
+		return InstanceSettings{}, nil, ErrSecretKeyOnly
 	}
 	for try := range maxTries {
 		if err := pause(ctx, try); err != nil {
@@ -103,7 +104,7 @@ func (s *Service) saveSettings(ctx context.Context, instance string, current cur
 // User returns a user, or nil where there is none.
 func (s *Service) User(ctx context.Context, p Principal, id string) (*User, error) {
 	if !p.Secret {
-		return nil, ErrForbidden
+		return nil, ErrSecretKeyOnly
 	}
 	u, err := s.directory.User(ctx, p.Instance.ID, id)
 	if errors.Is(err, ErrNoRow) {
@@ -138,7 +139,7 @@ const MaxPage = 100
 // out of range, are request errors.
 func (s *Service) Users(ctx context.Context, p Principal, q UserQuery) (UserPage, error) {
 	if !p.Secret {
-		return UserPage{}, ErrForbidden
+		return UserPage{}, ErrSecretKeyOnly
 	}
 	if q.First < 1 || q.First > MaxPage {
 		return UserPage{}, &Error{code: "BAD_USER_INPUT", message: fmt.Sprintf("`first` must be between 1 and %d.", MaxPage)}
@@ -217,7 +218,7 @@ type UserInput struct {
 // UpdateUser sets what the app's backend keeps on a user.
 func (s *Service) UpdateUser(ctx context.Context, p Principal, in UserInput) (*User, []Problem, error) {
 	if !p.Secret {
-		return nil, nil, ErrForbidden
+		return nil, nil, ErrSecretKeyOnly
 	}
 	change, problems := userChange(in)
 	change.At = s.now()
@@ -243,7 +244,7 @@ func userChange(in UserInput) (UserChange, []Problem) {
 		id := ""
 		if in.ExternalID.Value != nil {
 			id = *in.ExternalID.Value
-			if id == "" || len(id) > 128 || strings.ContainsFunc(id, isControl) {
+			if id == "" || len(id) > 128 || !utf8.ValidString(id) || strings.ContainsFunc(id, isControl) {
 				problems = append(problems, Problem{Code: CodeInvalidFormat, Message: "An external id has 1 to 128 characters on one line; null removes it.", Field: inputPath("externalId")})
 			}
 		}

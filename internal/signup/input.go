@@ -47,6 +47,10 @@ const maxMetadata = 8 << 10
 // maxIdempotencyKey bounds the key, in bytes.
 const maxIdempotencyKey = 128
 
+// EmptyKey stands for an idempotency key that was given and is empty: it is
+// refused, where none at all is fine.
+const EmptyKey = "\x00"
+
 // texts lists the inputs with the attribute each is for.
 func (in Input) texts() [engine.NumAttributes]Text {
 	var t [engine.NumAttributes]Text
@@ -94,6 +98,9 @@ func understand(in Input, settings Settings) understood {
 	u.attach(in.UnsafeMetadata)
 	for _, strategy := range in.Start {
 		u.command.Start = append(u.command.Start, engine.Start{Strategy: strategy, Nonce: RandomText(idLength)})
+	}
+	if in.IdempotencyKey == EmptyKey {
+		u.problems = append(u.problems, Problem{Code: CodeEmpty, Message: "An idempotency key has at least one character; leave it out for none.", Field: inputPath("idempotencyKey")})
 	}
 	if len(in.IdempotencyKey) > maxIdempotencyKey {
 		u.problems = append(u.problems, Problem{Code: CodeTooLong, Message: "An idempotency key has at most 128 characters.", Field: inputPath("idempotencyKey")})

@@ -21,7 +21,7 @@ const maxTries = 8
 // A caller without a client becomes one.
 func (s *Service) Create(ctx context.Context, p Principal, in Input) (Outcome, error) {
 	if p.Secret {
-		return Outcome{}, ErrForbidden
+		return Outcome{}, ErrClientOnly
 	}
 	c := &call{service: s, principal: p, input: in, name: "create", memoryKey: in.IdempotencyKey}
 	if p.Client == "" {
@@ -203,10 +203,10 @@ func conflict() Problem {
 // change applies the call to an existing sign-up: load, decide, save, act.
 func (c *call) change(ctx context.Context) (Outcome, error) {
 	if c.principal.Secret {
-		return Outcome{}, ErrForbidden
+		return Outcome{}, ErrClientOnly
 	}
 	if c.principal.Client == "" {
-		return Outcome{}, ErrUnauthenticated
+		return Outcome{}, ErrNeedsClient
 	}
 	if c.principal.Stale {
 		return c.repeat(ctx)

@@ -32,6 +32,19 @@ type Principal struct {
 	FromCookie bool
 }
 
+// mustBeClient returns an error unless the caller holds a client's present token.
+func (p Principal) mustBeClient() error {
+	switch {
+	case p.Secret:
+		return ErrClientOnly
+	case p.Stale:
+		return ErrUnauthenticated
+	case p.Client == "":
+		return ErrNeedsClient
+	}
+	return nil
+}
+
 // asNewClient returns the caller as a client of its own that nobody knows yet.
 func (p Principal) asNewClient() Principal {
 	return Principal{Instance: p.Instance, Client: clientPrefix + RandomText(idLength)}
@@ -62,7 +75,7 @@ func (s *Service) Authenticate(ctx context.Context, c Credentials) (Principal, e
 		return p, nil
 	case strings.HasPrefix(c.Bearer, "sk_"):
 		if !hmac.Equal(s.keys.SecretKeyHash(c.Bearer), gate.Instance.SecretKeyHash) {
-			return Principal{}, ErrUnauthenticated
+			return Principal{}, ErrWrongSecretKey
 		}
 		p.Secret = true
 		return p, nil
@@ -78,7 +91,7 @@ func (s *Service) Authenticate(ctx context.Context, c Credentials) (Principal, e
 func (s *Service) gate(ctx context.Context, publishableKey, client string) (Gate, error) {
 	gate, err := s.directory.Gate(ctx, publishableKey, client)
 	if errors.Is(err, ErrNoRow) {
-		return Gate{}, ErrUnauthenticated
+		return Gate{}, ErrUnknownInstance
 	}
 	if err != nil {
 		return Gate{}, unavailable(err)

@@ -153,9 +153,14 @@ func (e *Error) Unwrap() error { return e.cause }
 
 // Errors of requests.
 var (
-	ErrUnauthenticated = &Error{code: "UNAUTHENTICATED", message: "The credentials are missing, unknown or no longer valid."}
-	ErrNoSignUp        = &Error{code: "NOT_FOUND", message: "This client has no such sign-up."}
-	ErrForbidden       = &Error{code: "FORBIDDEN", message: "These credentials do not allow this."}
+	ErrUnauthenticated = &Error{code: "UNAUTHENTICATED", message: "The token in Authorization (or the client's cookie) is unknown, or was replaced when a sign-up completed."}
+	ErrUnknownInstance = &Error{code: "UNAUTHENTICATED", message: "No instance has this Publishable-Key; it begins with pk_."}
+	ErrWrongSecretKey  = &Error{code: "UNAUTHENTICATED", message: "This is not the instance's secret key."}
+	ErrNeedsClient     = &Error{code: "UNAUTHENTICATED", message: "This needs a client: call signUpCreate first, then send its cookie, or its token as `Authorization: Bearer ct_…`."}
+	ErrNeedsSecretKey  = &Error{code: "UNAUTHENTICATED", message: "This needs the secret key: `Authorization: Bearer sk_…`."}
+	ErrClientOnly      = &Error{code: "FORBIDDEN", message: "This is for clients; the secret key is not one."}
+	ErrSecretKeyOnly   = &Error{code: "FORBIDDEN", message: "This is for the holder of the secret key; a client's token is not enough."}
+	ErrNoSignUp        = &Error{code: "NOT_FOUND", message: "The caller has no such sign-up. The secret key must name one by its id."}
 )
 
 // unavailable wraps an error of a store: the caller learns that it did not

@@ -83,8 +83,10 @@ func (s *Service) Now() time.Time { return s.now() }
 
 // Session returns a session of the caller's client, or nil.
 func (s *Service) Session(ctx context.Context, p Principal, id string) (*Session, error) {
-	if !p.Secret && (p.Client == "" || p.Stale) {
-		return nil, ErrUnauthenticated
+	if !p.Secret {
+		if err := p.mustBeClient(); err != nil {
+			return nil, err
+		}
 	}
 	session, err := s.directory.Session(ctx, p.Instance.ID, id)
 	if errors.Is(err, ErrNoRow) || err == nil && !p.Secret && session.ClientID != p.Client {
@@ -107,8 +109,8 @@ type SessionToken struct {
 // CreateSessionToken signs a token (RFC 7519, ES256) for a session of the
 // caller's client; id is empty for the newest active one.
 func (s *Service) CreateSessionToken(ctx context.Context, p Principal, id string) (SessionToken, error) {
-	if p.Client == "" || p.Stale {
-		return SessionToken{}, ErrUnauthenticated
+	if err := p.mustBeClient(); err != nil {
+		return SessionToken{}, err
 	}
 	session, err := s.sessionToSign(ctx, p, id)
 	if err != nil {
@@ -150,8 +152,8 @@ func (s *Service) sessionToSign(ctx context.Context, p Principal, id string) (*S
 
 // EndSession ends a session of the caller's client.
 func (s *Service) EndSession(ctx context.Context, p Principal, id string) (*Session, []Problem, error) {
-	if p.Client == "" || p.Stale {
-		return nil, nil, ErrUnauthenticated
+	if err := p.mustBeClient(); err != nil {
+		return nil, nil, err
 	}
 	session, err := s.directory.EndSession(ctx, p.Instance.ID, p.Client, id, s.now())
 	if errors.Is(err, ErrNoRow) {

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -23,8 +24,9 @@ func (complexityGate) ExtensionName() string                   { return "Complex
 func (complexityGate) Validate(graphql.ExecutableSchema) error { return nil }
 
 func (g complexityGate) MutateOperationContext(ctx context.Context, operation *graphql.OperationContext) *gqlerror.Error {
-	if g.cost(ctx, operation.Operation.SelectionSet, operation.Variables) > g.limit(ctx) {
-		return codedError(CodeLimitExceeded, "The operation asks for too much at once.")
+	cost, limit := g.cost(ctx, operation.Operation.SelectionSet, operation.Variables), g.limit(ctx)
+	if cost > limit {
+		return codedError(CodeLimitExceeded, fmt.Sprintf("The operation asks for too much at once; it costs %d and may cost %d.", cost, limit))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"mime"
 	"net/http"
 	"strings"
@@ -39,9 +40,11 @@ func checkContentType(r *http.Request) *refusal {
 	return nil
 }
 
-var bodyTooLarge = refusal{
-	status: http.StatusRequestEntityTooLarge, code: CodeLimitExceeded,
-	message: "The request body is too large.",
+func bodyTooLarge(limit int64) *refusal {
+	return &refusal{
+		status: http.StatusRequestEntityTooLarge, code: CodeLimitExceeded,
+		message: fmt.Sprintf("The request body is too large; %d KiB are allowed.", limit>>10),
+	}
 }
 
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -59,14 +62,14 @@ func recycle(pool *sync.Pool, buffer *bytes.Buffer) {
 // readParams reads and decodes the body of a POST.
 func readParams(w http.ResponseWriter, r *http.Request, limit int64) (*graphql.RawParams, *refusal) {
 	if r.ContentLength > limit {
-		return nil, &bodyTooLarge
+		return nil, bodyTooLarge(limit)
 	}
 	body := bodies.Get().(*bytes.Buffer)
 	defer recycle(&bodies, body)
 
 	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, limit)); err != nil {
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			return nil, &bodyTooLarge
+			return nil, bodyTooLarge(limit)
 		}
 		return nil, badRequest("The request body could not be read to its end.")
 	}

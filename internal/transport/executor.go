@@ -27,6 +27,7 @@ func newExecutor(config Config, report reporter) *executor.Executor {
 	e.SetRecoverFunc(report.recovered)
 
 	e.Use(shapeGate{documents: documents, limits: limits})
+	e.Use(scalarGate{schema: config.Schema.Schema()})
 	e.Use(newOneOfGate(config.Schema.Schema()))
 	e.Use(introspectionGate{allowed: func(ctx context.Context) bool {
 		return !config.Production || config.Introspection || config.Privileged(ctx)

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -100,7 +101,7 @@ func (w *shapeWalk) operation(operation *ast.OperationDefinition) {
 func (w *shapeWalk) selections(set ast.SelectionSet, at position) {
 	for _, selection := range set {
 		if w.visited++; w.visited > w.limits.Selections {
-			w.exceeds("The document selects too much.")
+			w.exceeds(fmt.Sprintf("The document selects too much; %d selections are allowed.", w.limits.Selections))
 		}
 		if w.err != nil {
 			return
@@ -122,13 +123,13 @@ func (w *shapeWalk) field(field *ast.Field, at position) {
 	w.selectionDirectives(field.Directives, at)
 	if at.selected[field.Alias] {
 		if w.repeated++; w.repeated > w.limits.RepeatedFields {
-			w.exceeds("The document selects the same fields too often.")
+			w.exceeds(fmt.Sprintf("The document selects the same fields too often; %d repetitions are allowed.", w.limits.RepeatedFields))
 		}
 	}
 	at.selected[field.Alias] = true
 	if field.Alias != field.Name {
 		if w.aliases++; w.aliases > w.limits.Aliases {
-			w.exceeds("The operation uses too many aliases.")
+			w.exceeds(fmt.Sprintf("The operation uses too many aliases; %d are allowed.", w.limits.Aliases))
 		}
 	}
 	if at.depth == 1 && w.rootLimit && field.Name != "__typename" {
@@ -144,7 +145,7 @@ func (w *shapeWalk) field(field *ast.Field, at position) {
 		limit = w.limits.IntrospectionDepth
 	}
 	if at.depth > limit {
-		w.exceeds("The operation nests too deeply.")
+		w.exceeds(fmt.Sprintf("The operation nests too deeply; %d levels are allowed.", limit))
 	}
 	if len(field.SelectionSet) == 0 {
 		return
@@ -182,7 +183,7 @@ func (w *shapeWalk) selectionDirectives(directives ast.DirectiveList, at positio
 
 func (w *shapeWalk) countDirectives(directives ast.DirectiveList) {
 	if w.directives += len(directives); w.directives > w.limits.Directives {
-		w.exceeds("The operation uses too many directives.")
+		w.exceeds(fmt.Sprintf("The operation uses too many directives; %d are allowed.", w.limits.Directives))
 	}
 }
 
