@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -235,21 +236,22 @@ func routes(c config.Config, service *signup.Service, api http.Handler, outbox *
 // key: in production output ends up in logs.
 func greet(out io.Writer, c config.Config, first signup.FirstInstance, outbox bool) {
 	at := c.PublicURL.String()
-	fmt.Fprintf(out, "Stepwise (%s)\n\n  API              %s/graphql\n", c.Mode, at)
+	var text strings.Builder
+	fmt.Fprintf(&text, "Stepwise (%s)\n\n  API              %s/graphql\n", c.Mode, at)
 	if c.Playground {
-		fmt.Fprintf(out, "  Playground       %s/playground\n", at)
+		fmt.Fprintf(&text, "  Playground       %s/playground\n", at)
 	}
 	if outbox {
-		fmt.Fprintf(out, "  Outbox           %s/dev/outbox\n", at)
+		fmt.Fprintf(&text, "  Outbox           %s/dev/outbox\n", at)
 	}
-	fmt.Fprintf(out, "  Publishable key  %s\n", first.PublishableKey)
+	fmt.Fprintf(&text, "  Publishable key  %s\n", first.PublishableKey)
 	if c.Mode == config.Development || first.Created && c.SecretKey == "" {
-		fmt.Fprintf(out, "  Secret key       %s\n", first.SecretKey)
+		fmt.Fprintf(&text, "  Secret key       %s\n", first.SecretKey)
 	}
 	if c.RedisURL == "" {
-		fmt.Fprint(out, "\n  Sign-ups in flight are kept in this process and end with it; users and settings stay.\n")
+		fmt.Fprint(&text, "\n  Sign-ups in flight are kept in this process and end with it; users and settings stay.\n")
 	}
-	fmt.Fprintln(out)
+	fmt.Fprintln(out, text.String()) // in one piece
 }
 
 // serve runs until ctx ends, then lets running requests finish and tells open

@@ -2167,7 +2167,8 @@ input SignUpCreateInput {
   startVerifications: [VerificationStartInput!]
   """
   A value of the client's choice, 1 to 128 characters. Sent again with the same
-  input within ten minutes, it gives the same result and does nothing twice.
+  input by the same client within ten minutes, it gives the same result and does
+  nothing twice. (A caller without a client token is a new client each time.)
   """
   idempotencyKey: String
 }

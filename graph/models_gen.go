@@ -361,7 +361,8 @@ type SignUpCreateInput struct {
 	// Verifications to start in the same call.
 	StartVerifications graphql.Omittable[[]VerificationStartInput] `json:"startVerifications,omitempty"`
 	// A value of the client's choice, 1 to 128 characters. Sent again with the same
-	// input within ten minutes, it gives the same result and does nothing twice.
+	// input by the same client within ten minutes, it gives the same result and does
+	// nothing twice. (A caller without a client token is a new client each time.)
 	IdempotencyKey graphql.Omittable[*string] `json:"idempotencyKey,omitempty"`
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"errors"
+	"slices"
 	"time"
 
 	"stepwise/engine"
@@ -37,7 +38,7 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 		startPath = startAlone
 	}
 	d := engine.Decide(settings.Requirements(), a.Attempt, u.command, facts)
-	problems := append(u.problems, translate(d.Problems, startPath)...)
+	problems := withoutConsequences(append(u.problems, translate(d.Problems, startPath)...))
 	c.describeGuesses(problems, d)
 	if len(u.problems) > 0 || len(problems) > 0 && !d.Changed {
 		return engine.Decision{Attempt: a.Attempt, Verdict: engine.Evaluate(settings.Requirements(), a.Attempt)}, ordered(problems), nil
@@ -53,6 +54,20 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 		d.Attempt.Values[engine.Password].Key = c.sealedHash
 	}
 	return d, problems, nil
+}
+
+// withoutConsequences drops "there is nothing to verify" where the value was
+// given and refused: the refusal says it all.
+func withoutConsequences(problems []Problem) []Problem {
+	var refused engine.Set
+	for _, p := range problems {
+		if p.Attribute != nil && p.Code != Code(engine.CodeValueMissing) {
+			refused |= engine.SetOf(*p.Attribute)
+		}
+	}
+	return slices.DeleteFunc(problems, func(p Problem) bool {
+		return p.Code == Code(engine.CodeValueMissing) && p.Attribute != nil && refused.Has(*p.Attribute)
+	})
 }
 
 // ordered sorts problems by the order of the fields, others last.

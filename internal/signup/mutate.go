@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"stepwise/engine"
 )
@@ -68,7 +69,12 @@ type Proof struct {
 // CheckVerification offers a proof.
 func (s *Service) CheckVerification(ctx context.Context, p Principal, id string, proof Proof, idempotencyKey string) (Outcome, error) {
 	in := Input{IdempotencyKey: idempotencyKey}
-	proof.Code = strings.NewReplacer(" ", "", "-", "").Replace(proof.Code) // as people copy codes
+	proof.Code = strings.Map(func(r rune) rune { // as people copy codes
+		if r == '-' || unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, proof.Code)
 	c := &call{service: s, principal: p, id: id, input: in, proof: &proof, name: "check", memoryKey: idempotencyKey}
 	c.fingerprint = s.keys.requestFingerprint("check", id, proof.Attribute.String(), proof.Code, idempotencyKey)
 	return c.change(ctx)
