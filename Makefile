@@ -29,7 +29,7 @@ test: prerequisites check ## everything that must pass before a change lands
 	STEPWISE_REAL=1 go run ./test/report ./engine/... -- -race $$(go list ./... | grep -v '^stepwise/engine')
 
 bench: ## benchmarks of the hot paths
-	go test -run '^$$' -bench . -benchmem ./engine ./internal/signup ./internal/transport ./internal/store/...
+	go test -run "^$$" -bench . -benchmem . ./internal/transport ./internal/store/... ./internal/password
 
 campaign: prerequisites ## the long campaigns: crash simulation, kill -9 loop, fuzzing
 	CAMPAIGN=1 STEPWISE_REAL=1 go test -count=1 -timeout 6h ./internal/signup/... ./test/e2e
