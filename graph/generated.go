@@ -2168,7 +2168,8 @@ input SignUpCreateInput {
   """
   A value of the client's choice, 1 to 128 characters. Sent again with the same
   input by the same client within ten minutes, it gives the same result and does
-  nothing twice. (A caller without a client token is a new client each time.)
+  nothing twice. A refused call is not remembered, and a caller without a client
+  token is a new client each time.
   """
   idempotencyKey: String
 }

@@ -276,20 +276,24 @@ func (c *Config) MasterKey() ([]byte, error) {
 	}
 	fresh := make([]byte, 32)
 	rand.Read(fresh)
-	text := hex.EncodeToString(fresh)
-	// Of two processes starting at once, the one that comes second reads what
-	// the first has written.
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return c.MasterKey()
-	}
-	if err != nil {
+	if err := keepKey(path, hex.EncodeToString(fresh)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("DATA_DIR: master key: %w", err)
 	}
-	if _, err := f.WriteString(text + "\n"); err != nil {
-		return nil, errors.Join(fmt.Errorf("DATA_DIR: master key: %w", err), f.Close())
+	return c.MasterKey() // of two processes starting at once, both take the first one's
+}
+
+// keepKey makes the file with its content at once, or fails with ErrExist.
+func keepKey(path, key string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "key-*") // mode 0600
+	if err != nil {
+		return err
 	}
-	return []byte(text), f.Close()
+	defer os.Remove(f.Name())
+	_, err = f.WriteString(key + "\n")
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Link(f.Name(), path)
 }
 
 func readAddr(c *Config, value string) error {

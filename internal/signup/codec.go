@@ -106,7 +106,7 @@ func (a attempt) expireAt(now time.Time) time.Time {
 	case engine.Completing:
 		return now.Add(24 * time.Hour)
 	}
-	return a.Attempt.EndedAt.Add(finalRetention)
+	return now.Add(finalRetention) // from when it is saved: it may have ended long before
 }
 
 // rememberedOutcome is what is kept of a request with an idempotency key.

@@ -92,9 +92,17 @@ func (s *Service) reopen(ctx context.Context, a attempt, taken engine.Set, remem
 	if err != nil {
 		return a, nil, err
 	}
+	requirements := settings.Requirements()
+	if taken.Empty() && engine.Evaluate(requirements, engine.Reopen(a.Attempt, 0)).Satisfied() {
+		// Refused before, and the answer that said why was lost.
+		values, proved := engine.Values(requirements, engine.Reopen(a.Attempt, 0))
+		if taken, err = s.taken(ctx, a.key.Instance, identifiersOf(values, proved, a.Attempt, a.Completion.At)); err != nil {
+			return a, nil, err
+		}
+	}
 	a.Attempt = engine.Reopen(a.Attempt, taken)
 	a.Completion = nil
-	a.Verdict = engine.Evaluate(settings.Requirements(), a.Attempt)
+	a.Verdict = engine.Evaluate(requirements, a.Attempt)
 	a.SettingsVersion = settings.Version
 	a.version++
 	record, err := a.record(a.version, s.now())

@@ -43,15 +43,15 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 	if len(u.problems) > 0 || len(problems) > 0 && !d.Changed {
 		return engine.Decision{Attempt: a.Attempt, Verdict: engine.Evaluate(settings.Requirements(), a.Attempt)}, ordered(problems), nil
 	}
-	if problem, err := c.payFor(ctx, d.Sends, settings.Settings, a.key.Instance, startPath); err != nil || problem != nil {
-		return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, problem, err
-	}
 	if len(problems) == 0 && u.command.Changes[engine.Password].Kind == engine.Give {
 		problem, err := c.hashPassword(ctx, u.password)
 		if err != nil || problem != nil {
 			return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, problem, err
 		}
 		d.Attempt.Values[engine.Password].Key = c.sealedHash
+	}
+	if problem, err := c.payFor(ctx, d.Sends, settings.Settings, a.key.Instance, startPath); err != nil || problem != nil {
+		return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, problem, err
 	}
 	return d, problems, nil
 }

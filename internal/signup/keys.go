@@ -83,7 +83,7 @@ func parseClientToken(token string) (client string, generation int64, ok bool) {
 	return clientPrefix + parts[0], generation, err == nil && generation >= 0
 }
 
-// ClientTokenValid reports whether this server issued the token.
+// clientTokenValid reports whether this server issued the token.
 func (k *Keys) clientTokenValid(token, instance, client string, generation int64) bool {
 	return hmac.Equal([]byte(token), []byte(k.ClientToken(instance, client, generation)))
 }

@@ -18,6 +18,9 @@ import (
 // the sign-up meanwhile.
 const maxTries = 8
 
+// memoryRetention is how long a request with an idempotency key is remembered.
+const memoryRetention = 10 * time.Minute
+
 // Create opens a sign-up for the caller and makes it the client's current one.
 // A caller without a client becomes one.
 func (s *Service) Create(ctx context.Context, p Principal, in Input) (Outcome, error) {
@@ -128,7 +131,7 @@ func (c *call) memory(now time.Time, id string, problems []Problem) Memory {
 	if c.memoryKey == "" {
 		return Memory{}
 	}
-	return Memory{Key: c.memoryKey, ExpireAt: now.Add(10 * time.Minute), Remembered: Remembered{
+	return Memory{Key: c.memoryKey, ExpireAt: now.Add(memoryRetention), Remembered: Remembered{
 		AttemptID: id, Fingerprint: c.fingerprint, Outcome: rememberedOutcome{problems}.encode(),
 	}}
 }
@@ -268,6 +271,9 @@ func (c *call) tryChange(ctx context.Context) (Outcome, error) {
 		return Outcome{}, ErrConflict // settled: look again
 	}
 	now := s.now()
+	if settings, err = s.settingsFor(ctx, current, settings); err != nil {
+		return Outcome{}, err
+	}
 	if c.completed(current) {
 		return c.again(current, settings, now), nil
 	}
@@ -281,7 +287,7 @@ func (c *call) tryChange(ctx context.Context) (Outcome, error) {
 		}
 		return s.answer(ctx, current, settings, problems)
 	}
-	if !d.Changed && !d.Convert && !c.changesMetadata(current) && d.Verdict.Equal(current.Verdict) {
+	if !d.Changed && !d.Convert && !c.changesMetadata(current) && d.Verdict.Equal(current.Verdict) && c.memoryKey == "" {
 		return s.answer(ctx, current, settings, problems)
 	}
 	c.apply(&current, d, settings, now)

@@ -97,8 +97,8 @@ func Sentence(code engine.Code, a engine.Attribute) string {
 	return strings.NewReplacer("%a", article[a], "%s", noun[a]).Replace(sentences[code])
 }
 
-// translate turns the engine's problems into what a caller sees. starts says
-// under which input the verifications to start are listed.
+// translate turns the engine's problems into what a caller sees. startPath says
+// where the input names a verification to start.
 func translate(problems []engine.Problem, startPath func(index int) []string) []Problem {
 	list := make([]Problem, 0, len(problems))
 	for _, p := range problems {

@@ -39,6 +39,9 @@ func (s *Service) read(ctx context.Context, key AttemptKey, settingsVersion int6
 		if err != nil {
 			return a, settings, err
 		}
+		if settings, err = s.settingsFor(ctx, a, settings); err != nil {
+			return a, settings, err
+		}
 		if a.Attempt.Lifecycle == engine.Completing && (!patient || !s.now().Before(a.Completion.LeaseUntil)) {
 			a, _, err = s.convert(ctx, a, nothingToRemember)
 		} else {
@@ -49,6 +52,19 @@ func (s *Service) read(ctx context.Context, key AttemptKey, settingsVersion int6
 		}
 	}
 	return attempt{}, currentSettings{}, unavailable(ErrConflict)
+}
+
+// settingsFor returns the settings under which to look at an attempt: the ones at
+// hand, unless another process has seen newer ones, or the attempt is final and
+// keeps the version that it ended with.
+func (s *Service) settingsFor(ctx context.Context, a attempt, settings currentSettings) (currentSettings, error) {
+	switch {
+	case a.Attempt.Lifecycle.Final() && a.SettingsVersion != settings.Version:
+		return s.settingsOf(ctx, a.key.Instance, a.SettingsVersion)
+	case a.SettingsVersion > settings.Version:
+		return s.settingsAt(ctx, a.key.Instance, a.SettingsVersion)
+	}
+	return settings, nil
 }
 
 // refresh notes what has come to pass without anybody's command: deadlines, and
@@ -138,18 +154,18 @@ func (s *Service) Watch(ctx context.Context, p Principal, id string) (<-chan *Si
 		defer close(out)
 		defer stopChanges()
 		defer stopSettings()
-		w := watcher{service: s, key: key, out: out}
+		w := watcher{service: s, key: key, out: out, recheckAt: s.now().Add(recheckInterval)}
 		if !w.emit(ctx, first) {
 			return
 		}
 		for {
 			timer := time.NewTimer(w.wait(s.now()))
-			askSettings := true
+			askSettings := false
 			select {
 			case <-ctx.Done():
 			case <-changes:
-				askSettings = false
 			case <-settings:
+				askSettings = true
 			case <-timer.C:
 			}
 			timer.Stop()
@@ -168,11 +184,13 @@ type watcher struct {
 	out      chan<- *SignUp
 	revision int64
 	deadline time.Time
+	// recheckAt is when to read again without a hint, whatever hints come.
+	recheckAt time.Time
 }
 
 // wait is how long to sleep without a hint.
 func (w *watcher) wait(now time.Time) time.Duration {
-	wait := recheckInterval
+	wait := min(recheckInterval, max(time.Millisecond, w.recheckAt.Sub(now)))
 	if !w.deadline.IsZero() && w.deadline.Sub(now) < wait {
 		wait = max(time.Millisecond, w.deadline.Sub(now))
 	}
@@ -185,7 +203,8 @@ func (w *watcher) look(ctx context.Context, askSettings bool) bool {
 	s := w.service
 	w.deadline = time.Time{}
 	version := int64(1) // or any newer one that is known
-	if askSettings {
+	if now := s.now(); askSettings || !now.Before(w.recheckAt) {
+		w.recheckAt = now.Add(recheckInterval)
 		var err error
 		if version, err = s.newestSettings(ctx, w.key.Instance); err != nil {
 			return ctx.Err() == nil

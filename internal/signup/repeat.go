@@ -29,6 +29,14 @@ func (c *call) completed(a attempt) bool {
 // nothing else is answered at all.
 func (c *call) repeat(ctx context.Context) (Outcome, error) {
 	s := c.service
+	// The call may hold nothing but a code of six digits: it must not be guessed.
+	allowed, _, err := s.budgets.Take(ctx, s.now(), repeatBudget(c.principal))
+	if err != nil {
+		return Outcome{}, unavailable(err)
+	}
+	if !allowed {
+		return Outcome{}, ErrUnauthenticated
+	}
 	current, remembered, err := s.load(ctx, c.key(), c.memoryKey)
 	if remembered != nil && c.id == "" && remembered.AttemptID != current.key.ID {
 		current, _, err = s.load(ctx, AttemptKey{c.key().Instance, c.key().Client, remembered.AttemptID}, "")

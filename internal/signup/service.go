@@ -24,7 +24,7 @@ type PasswordHasher interface {
 	Hash(ctx context.Context, password string) (string, error)
 }
 
-// Config is what a Service is made of. Every field but Logger is needed.
+// Config is what a Service is made of. Every field but Now and Logger is needed.
 type Config struct {
 	Attempts  Attempts
 	Hints     Hints
@@ -60,7 +60,7 @@ type Service struct {
 	instances sync.Map // publishable key → instance id
 	settings  settingsCache
 	asking    singleflight.Group
-	signers   sync.Map // instance id → *signer
+	signers   sync.Map // instance id → jose.Signer
 }
 
 // New returns a service over the given ports.
@@ -163,6 +163,13 @@ func sendBudget(instance string, a engine.Attribute, key string) Budget {
 
 func guessBudget(instance string, a engine.Attribute, key string) Budget {
 	return Budget{Key: "guess:" + instance + ":" + a.String() + ":" + key, Burst: guessBurst, Every: guessEvery}
+}
+
+// repeatBudget bounds how often an outdated token may try to be recognized by
+// the call that made it so: enough for fifty copies of one call at once, and some
+// 120 tries in the hour that a final sign-up can be read.
+func repeatBudget(p Principal) Budget {
+	return Budget{Key: "repeat:" + p.Instance.ID + ":" + p.Client, Burst: 60, Every: time.Minute}
 }
 
 // testCode is what test addresses take; nothing is sent to them.

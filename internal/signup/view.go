@@ -59,7 +59,7 @@ func (s *Service) view(a attempt, settings currentSettings, now time.Time) *Sign
 		Status:          a.Attempt.Status(now),
 		Verdict:         a.Verdict,
 		Requirements:    engine.Requirements(requirements, a.Attempt, a.Verdict, s.can, now),
-		PasswordEnabled: a.Attempt.Values[engine.Password].Presence == engine.Given,
+		PasswordEnabled: a.Verdict.Present.Has(engine.Password),
 		UnsafeMetadata:  metadataOrEmpty(a.UnsafeMetadata),
 		CreatedAt:       a.Attempt.CreatedAt.UTC(), AbandonAt: a.Attempt.AbandonAt.UTC(),
 		Revision: a.version, SettingsVersion: a.SettingsVersion,
