@@ -178,8 +178,8 @@ func graphqlServer(c config.Config, service *signup.Service, log *slog.Logger) *
 			return c.Mode == config.Development && signup.IsLocalOrigin(origin) || service.AllowsOrigin(ctx, publishableKey, origin)
 		},
 		Privileged: func(ctx context.Context) bool { return resolvers.PrincipalOf(ctx).Secret },
-		Authorize:  resolvers.Authorize,
-		Logger:     log,
+		Authorize:  resolvers.Authorize, AuthorizeSubscription: resolvers.AuthorizeSubscription,
+		Logger: log,
 	})
 }
 

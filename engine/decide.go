@@ -38,6 +38,7 @@ func Decide(s Settings, a Attempt, c Command, f Facts) Decision {
 		d.outcome(*c.Outcome)
 	}
 	d.endOutdatedVerifications()
+	unstarted := d.attempt
 	for i, start := range c.Start {
 		d.start(i, start)
 	}
@@ -45,6 +46,9 @@ func Decide(s Settings, a Attempt, c Command, f Facts) Decision {
 		return Decision{Attempt: current, Changed: noted, Problems: d.problems, Verdict: Evaluate(s, current)}
 	}
 	v := Evaluate(s, d.attempt)
+	if v.Satisfied() { // nothing is left to be verified: no code goes out
+		d.attempt, d.sends = unstarted, nil
+	}
 	return Decision{Attempt: d.attempt, Changed: d.changed, Sends: d.sends, Verdict: v, Convert: v.Satisfied()}
 }
 
@@ -126,7 +130,7 @@ func (d *deciding) change(a Attribute, c Change) {
 			return
 		}
 	}
-	d.changed = true
+	before := d.attempt
 	d.attempt.Taken &^= SetOf(a)
 	switch a {
 	case LegalAccepted:
@@ -136,6 +140,9 @@ func (d *deciding) change(a Attribute, c Change) {
 	default:
 		d.setValue(a, c)
 	}
+	now := &d.attempt
+	d.changed = d.changed || now.Taken != before.Taken || now.Values[a] != before.Values[a] ||
+		now.Verifications[a] != before.Verifications[a] || now.Account != before.Account || now.Consent != before.Consent
 }
 
 func (d *deciding) setValue(a Attribute, c Change) {

@@ -26,6 +26,12 @@ func Authorize(ctx context.Context, next graphql.RootResolver) graphql.Marshaler
 	return next(ctx)
 }
 
+// AuthorizeSubscription decides about the root field of a subscription, which
+// gqlgen does not lead through Authorize.
+func AuthorizeSubscription(ctx context.Context, field *ast.FieldDefinition) error {
+	return allowed(field, PrincipalOf(ctx))
+}
+
 func allowed(field *ast.FieldDefinition, p signup.Principal) error {
 	needs := accessOf(field)
 	for _, access := range needs {

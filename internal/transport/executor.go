@@ -38,6 +38,9 @@ func newExecutor(config Config, report reporter) *executor.Executor {
 		}
 		return limits.Complexity
 	}})
+	if config.AuthorizeSubscription != nil {
+		e.Use(subscriptionGate{allowed: config.AuthorizeSubscription, report: report})
+	}
 	if config.Authorize != nil {
 		e.AroundRootFields(config.Authorize)
 	}
@@ -94,4 +97,40 @@ func introspects(set ast.SelectionSet) bool {
 		}
 	}
 	return false
+}
+
+// subscriptionGate asks about the root field of a subscription before it runs.
+type subscriptionGate struct {
+	allowed func(context.Context, *ast.FieldDefinition) error
+	report  reporter
+}
+
+func (subscriptionGate) ExtensionName() string                   { return "Subscriptions" }
+func (subscriptionGate) Validate(graphql.ExecutableSchema) error { return nil }
+
+func (g subscriptionGate) MutateOperationContext(ctx context.Context, operation *graphql.OperationContext) *gqlerror.Error {
+	if operation.Operation.Operation != ast.Subscription {
+		return nil
+	}
+	return g.ask(ctx, operation.Operation.SelectionSet)
+}
+
+func (g subscriptionGate) ask(ctx context.Context, set ast.SelectionSet) *gqlerror.Error {
+	for _, selection := range set {
+		var refused *gqlerror.Error
+		switch selection := selection.(type) {
+		case *ast.Field:
+			if err := g.allowed(ctx, selection.Definition); err != nil {
+				refused = g.report.present(ctx, err)
+			}
+		case *ast.InlineFragment:
+			refused = g.ask(ctx, selection.SelectionSet)
+		case *ast.FragmentSpread:
+			refused = g.ask(ctx, selection.Definition.SelectionSet)
+		}
+		if refused != nil {
+			return refused
+		}
+	}
+	return nil
 }

@@ -26,6 +26,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/vektah/gqlparser/v2/ast"
 )
 
 // Config is what a [Server] is made of. Only Schema is required.
@@ -60,8 +61,12 @@ type Config struct {
 	// more complex questions and introspect in production.
 	Privileged func(ctx context.Context) bool
 
-	// Authorize runs round every root field.
+	// Authorize runs round every root field of a query or a mutation.
 	Authorize graphql.RootFieldMiddleware
+	// AuthorizeSubscription is asked about the root field of a subscription, which
+	// gqlgen does not lead through Authorize. An error with a method Code() string
+	// refuses the operation.
+	AuthorizeSubscription func(ctx context.Context, field *ast.FieldDefinition) error
 
 	// ClientAddress gives the address by which connections are counted. The default
 	// is the peer's IP address; a server behind trusted proxies replaces it.
