@@ -79,16 +79,16 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err != nil {
 		return fmt.Errorf("APP_KEY: %w", err)
 	}
-	directory, err := sqlstore.Open(ctx, sqlstore.Options{URL: c.DatabaseURL, Logger: log})
-	if err != nil {
-		return fmt.Errorf("DATABASE_URL: %w", err)
-	}
-	defer directory.Close()
 	attempts, err := openAttempts(ctx, c, log)
 	if err != nil {
 		return fmt.Errorf("REDIS_URL: %w", err)
 	}
 	defer attempts.Close()
+	directory, err := sqlstore.Open(ctx, sqlstore.Options{URL: c.DatabaseURL, Logger: log})
+	if err != nil {
+		return fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	defer directory.Close()
 	first, err := signup.EnsureFirstInstance(ctx, directory, keys, signup.Bootstrap{
 		PublishableKey: c.PublishableKey, SecretKey: c.SecretKey, Settings: c.Settings,
 	}, time.Now())
@@ -104,6 +104,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		Hasher: hasher, Keys: keys, Issuer: c.PublicURL.String(), Logger: log,
 		Can: engine.Capabilities{SendEmail: senders.Sends(signup.ChannelEmail), SendSMS: senders.Sends(signup.ChannelSMS)},
 	})
+	warn(ctx, service, first, log)
 	api := graphqlServer(c, service, log)
 	server := &http.Server{
 		Handler:           routes(c, service, api, outbox, log, attempts, directory),
@@ -175,7 +176,7 @@ func graphqlServer(c config.Config, service *signup.Service, log *slog.Logger) *
 			return resolvers.WithPrincipal(ctx, p), err
 		},
 		AllowOrigin: func(ctx context.Context, publishableKey, origin string) bool {
-			return c.Mode == config.Development && signup.IsLocalOrigin(origin) || service.AllowsOrigin(ctx, publishableKey, origin)
+			return origin == c.PublicURL.String() || c.Mode == config.Development && signup.IsLocalOrigin(origin) || service.AllowsOrigin(ctx, publishableKey, origin)
 		},
 		Privileged: func(ctx context.Context) bool { return resolvers.PrincipalOf(ctx).Secret },
 		Authorize:  resolvers.Authorize, AuthorizeSubscription: resolvers.AuthorizeSubscription,
@@ -230,6 +231,18 @@ func routes(c config.Config, service *signup.Service, api http.Handler, outbox *
 		mux.Handle("/dev/outbox/", page)
 	}
 	return mux
+}
+
+// warn logs what an operator should know of the settings in force.
+func warn(ctx context.Context, service *signup.Service, first signup.FirstInstance, log *slog.Logger) {
+	settings, err := service.Settings(ctx, signup.Principal{Instance: signup.StoredInstance{Instance: signup.Instance{ID: first.ID}}})
+	if err != nil {
+		log.WarnContext(ctx, "settings not looked at", "error", err)
+		return
+	}
+	for _, w := range settings.Warnings {
+		log.WarnContext(ctx, "settings: "+w.Message, "code", w.Code, "setting", w.Path)
+	}
 }
 
 // greet tells people where to go. Only in development does it show the secret

@@ -65,6 +65,7 @@ const (
 	BlockedRestricted   BlockerCode = "SIGN_UP_RESTRICTED"
 	BlockedTicket       BlockerCode = "TICKET_INVALID"
 	BlockedNoIdentifier BlockerCode = "NO_IDENTIFIER_ENABLED"
+	BlockedUnprovable   BlockerCode = "CANNOT_BE_VERIFIED"
 )
 
 // Remedy says what removes a blocker.

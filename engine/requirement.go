@@ -74,6 +74,38 @@ func (v Verdict) State(a Attribute) State {
 	return StateOptional
 }
 
+// Unprovable returns a blocker for each field that keeps a sign-up from
+// completing and that this deployment has no means to verify. They are for the
+// client to know: the fields are missing or unverified all the same.
+func Unprovable(v Verdict, can Capabilities) []Blocker {
+	var list []Blocker
+	for _, a := range (v.Unverified | v.Missing&Proven).List() {
+		if !can.prove(a) {
+			list = append(list, Blocker{BlockedUnprovable, WaitForOperator, a, true})
+		}
+	}
+	return list
+}
+
+// prove reports whether the deployment can verify the attribute.
+func (c Capabilities) prove(a Attribute) bool {
+	switch a {
+	case Web3Wallet:
+		return c.ProveWallet
+	case ExternalAccount:
+		return c.ProveAccount
+	}
+	return c.deliver(a)
+}
+
+// Strategies returns the ways to verify an attribute that this deployment has.
+func (c Capabilities) Strategies(a Attribute) []Strategy {
+	if !c.prove(a) {
+		return nil
+	}
+	return StrategiesFor(a)
+}
+
 func actions(s Settings, a Attempt, attribute Attribute, can Capabilities, now time.Time) []Action {
 	var list []Action
 	if !s.Enabled().Has(attribute) {
@@ -89,7 +121,7 @@ func actions(s Settings, a Attempt, attribute Attribute, can Capabilities, now t
 	case EmailAddress, PhoneNumber:
 		list = append(list, addressActions(s, a, attribute, can, now)...)
 	case Web3Wallet, ExternalAccount:
-		if attribute == Web3Wallet && can.ProveWallet || attribute == ExternalAccount && can.ProveAccount {
+		if can.prove(attribute) {
 			list = append(list, Action{ActionStart, StrategiesFor(attribute)})
 		}
 	}

@@ -207,6 +207,7 @@ type ComplexityRoot struct {
 
 	SignUp struct {
 		AbandonAt        func(childComplexity int) int
+		AwaitsOwner      func(childComplexity int) int
 		Blockers         func(childComplexity int) int
 		CreatedAt        func(childComplexity int) int
 		CreatedSessionID func(childComplexity int) int
@@ -1088,6 +1089,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SignUp.AbandonAt(childComplexity), true
+	case "SignUp.awaitsOwner":
+		if e.ComplexityRoot.SignUp.AwaitsOwner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUp.AwaitsOwner(childComplexity), true
 	case "SignUp.blockers":
 		if e.ComplexityRoot.SignUp.Blockers == nil {
 			break
@@ -1951,6 +1958,11 @@ type SignUp implements Node {
   unverifiedFields: [SignUpField!]!
   "What stands in the way besides fields."
   blockers: [SignUpBlocker!]!
+  """
+  True where nothing stands in the way any more because the settings changed: the
+  owner's next mutation completes the sign-up, an empty ` + "`" + `signUpUpdate` + "`" + ` is enough.
+  """
+  awaitsOwner: Boolean!
   "Every field: where it stands, why, and what can be done about it now."
   requirements: [SignUpRequirement!]!
   verifications: SignUpVerifications!
@@ -2067,17 +2079,24 @@ type SignUpBlocker {
 }
 
 enum SignUpBlockerCode {
+  "A value turned out to belong to an existing user."
   IDENTIFIER_TAKEN
   "Only invited people can sign up."
   SIGN_UP_RESTRICTED
   "The invitation was revoked, has expired or was used."
   TICKET_INVALID
+  "The settings enable nothing to find a user by."
   NO_IDENTIFIER_ENABLED
+  "The server lacks what is needed to verify the field."
+  CANNOT_BE_VERIFIED
 }
 
 enum SignUpRemedy {
+  "Give another value, or clear the field."
   REPLACE_OR_CLEAR
+  "Begin again with a valid invitation."
   USE_INVITATION
+  "Only the operator can help, by other settings or a sender for messages."
   WAIT_FOR_OPERATOR
 }
 
@@ -2103,11 +2122,14 @@ type SignUpVerification {
 }
 
 enum VerificationStatus {
+  "Started, and not answered yet."
   UNVERIFIED
   VERIFIED
   "What was proven belongs to an existing user."
   TRANSFERABLE
+  "It cannot be answered any more; see ` + "`" + `error` + "`" + `, and start again."
   FAILED
+  "The challenge was not answered in time; start again."
   EXPIRED
 }
 
@@ -2159,7 +2181,7 @@ input SignUpCreateInput {
   password: String
   firstName: String
   lastName: String
-  "True is consent to the document that ` + "`" + `publicSettings` + "`" + ` names."
+  "True is consent to the document that ` + "`" + `publicSettings` + "`" + ` names; false withdraws it."
   legalAccepted: Boolean
   "At most 8 KiB; anything the app likes. It is the client's word, not to be trusted."
   unsafeMetadata: JSON
@@ -2186,7 +2208,7 @@ input SignUpUpdateInput {
   legalAccepted: Boolean
   "Replaces what was there."
   unsafeMetadata: JSON
-  "Clears a verified wallet or external account."
+  "Clears fields, also those that only a verification can set."
   clear: [SignUpField!]
   startVerifications: [VerificationStartInput!]
   "As in ` + "`" + `SignUpCreateInput` + "`" + `."
@@ -2961,6 +2983,8 @@ func (ec *executionContext) childFields_SignUp(ctx context.Context, field graphq
 		return ec.fieldContext_SignUp_unverifiedFields(ctx, field)
 	case "blockers":
 		return ec.fieldContext_SignUp_blockers(ctx, field)
+	case "awaitsOwner":
+		return ec.fieldContext_SignUp_awaitsOwner(ctx, field)
 	case "requirements":
 		return ec.fieldContext_SignUp_requirements(ctx, field)
 	case "verifications":
@@ -6629,6 +6653,29 @@ func (ec *executionContext) fieldContext_SignUp_blockers(_ context.Context, fiel
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _SignUp_awaitsOwner(ctx context.Context, field graphql.CollectedField, obj *SignUp) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUp_awaitsOwner(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AwaitsOwner, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUp_awaitsOwner(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUp", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _SignUp_requirements(ctx context.Context, field graphql.CollectedField, obj *SignUp) (ret graphql.Marshaler) {
@@ -12332,6 +12379,11 @@ func (ec *executionContext) _SignUp(ctx context.Context, sel ast.SelectionSet, o
 			}
 		case "blockers":
 			out.Values[i] = ec._SignUp_blockers(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "awaitsOwner":
+			out.Values[i] = ec._SignUp_awaitsOwner(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

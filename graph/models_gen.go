@@ -298,6 +298,9 @@ type SignUp struct {
 	UnverifiedFields []SignUpField `json:"unverifiedFields"`
 	// What stands in the way besides fields.
 	Blockers []SignUpBlocker `json:"blockers"`
+	// True where nothing stands in the way any more because the settings changed: the
+	// owner's next mutation completes the sign-up, an empty `signUpUpdate` is enough.
+	AwaitsOwner bool `json:"awaitsOwner"`
 	// Every field: where it stands, why, and what can be done about it now.
 	Requirements  []SignUpRequirement  `json:"requirements"`
 	Verifications *SignUpVerifications `json:"verifications"`
@@ -354,7 +357,7 @@ type SignUpCreateInput struct {
 	Password    graphql.Omittable[*string] `json:"password,omitempty"`
 	FirstName   graphql.Omittable[*string] `json:"firstName,omitempty"`
 	LastName    graphql.Omittable[*string] `json:"lastName,omitempty"`
-	// True is consent to the document that `publicSettings` names.
+	// True is consent to the document that `publicSettings` names; false withdraws it.
 	LegalAccepted graphql.Omittable[*bool] `json:"legalAccepted,omitempty"`
 	// At most 8 KiB; anything the app likes. It is the client's word, not to be trusted.
 	UnsafeMetadata graphql.Omittable[map[string]any] `json:"unsafeMetadata,omitempty"`
@@ -403,7 +406,7 @@ type SignUpUpdateInput struct {
 	LegalAccepted graphql.Omittable[*bool]   `json:"legalAccepted,omitempty"`
 	// Replaces what was there.
 	UnsafeMetadata graphql.Omittable[map[string]any] `json:"unsafeMetadata,omitempty"`
-	// Clears a verified wallet or external account.
+	// Clears fields, also those that only a verification can set.
 	Clear              graphql.Omittable[[]SignUpField]            `json:"clear,omitempty"`
 	StartVerifications graphql.Omittable[[]VerificationStartInput] `json:"startVerifications,omitempty"`
 	// As in `SignUpCreateInput`.
@@ -829,12 +832,16 @@ func (e SignUpActionKind) MarshalJSON() ([]byte, error) {
 type SignUpBlockerCode string
 
 const (
+	// A value turned out to belong to an existing user.
 	SignUpBlockerCodeIdentifierTaken SignUpBlockerCode = "IDENTIFIER_TAKEN"
 	// Only invited people can sign up.
 	SignUpBlockerCodeSignUpRestricted SignUpBlockerCode = "SIGN_UP_RESTRICTED"
 	// The invitation was revoked, has expired or was used.
-	SignUpBlockerCodeTicketInvalid       SignUpBlockerCode = "TICKET_INVALID"
+	SignUpBlockerCodeTicketInvalid SignUpBlockerCode = "TICKET_INVALID"
+	// The settings enable nothing to find a user by.
 	SignUpBlockerCodeNoIdentifierEnabled SignUpBlockerCode = "NO_IDENTIFIER_ENABLED"
+	// The server lacks what is needed to verify the field.
+	SignUpBlockerCodeCannotBeVerified SignUpBlockerCode = "CANNOT_BE_VERIFIED"
 )
 
 var AllSignUpBlockerCode = []SignUpBlockerCode{
@@ -842,11 +849,12 @@ var AllSignUpBlockerCode = []SignUpBlockerCode{
 	SignUpBlockerCodeSignUpRestricted,
 	SignUpBlockerCodeTicketInvalid,
 	SignUpBlockerCodeNoIdentifierEnabled,
+	SignUpBlockerCodeCannotBeVerified,
 }
 
 func (e SignUpBlockerCode) IsValid() bool {
 	switch e {
-	case SignUpBlockerCodeIdentifierTaken, SignUpBlockerCodeSignUpRestricted, SignUpBlockerCodeTicketInvalid, SignUpBlockerCodeNoIdentifierEnabled:
+	case SignUpBlockerCodeIdentifierTaken, SignUpBlockerCodeSignUpRestricted, SignUpBlockerCodeTicketInvalid, SignUpBlockerCodeNoIdentifierEnabled, SignUpBlockerCodeCannotBeVerified:
 		return true
 	}
 	return false
@@ -1020,8 +1028,11 @@ func (e SignUpMode) MarshalJSON() ([]byte, error) {
 type SignUpRemedy string
 
 const (
-	SignUpRemedyReplaceOrClear  SignUpRemedy = "REPLACE_OR_CLEAR"
-	SignUpRemedyUseInvitation   SignUpRemedy = "USE_INVITATION"
+	// Give another value, or clear the field.
+	SignUpRemedyReplaceOrClear SignUpRemedy = "REPLACE_OR_CLEAR"
+	// Begin again with a valid invitation.
+	SignUpRemedyUseInvitation SignUpRemedy = "USE_INVITATION"
+	// Only the operator can help, by other settings or a sender for messages.
 	SignUpRemedyWaitForOperator SignUpRemedy = "WAIT_FOR_OPERATOR"
 )
 
@@ -1459,12 +1470,15 @@ func (e UserErrorCode) MarshalJSON() ([]byte, error) {
 type VerificationStatus string
 
 const (
+	// Started, and not answered yet.
 	VerificationStatusUnverified VerificationStatus = "UNVERIFIED"
 	VerificationStatusVerified   VerificationStatus = "VERIFIED"
 	// What was proven belongs to an existing user.
 	VerificationStatusTransferable VerificationStatus = "TRANSFERABLE"
-	VerificationStatusFailed       VerificationStatus = "FAILED"
-	VerificationStatusExpired      VerificationStatus = "EXPIRED"
+	// It cannot be answered any more; see `error`, and start again.
+	VerificationStatusFailed VerificationStatus = "FAILED"
+	// The challenge was not answered in time; start again.
+	VerificationStatusExpired VerificationStatus = "EXPIRED"
 )
 
 var AllVerificationStatus = []VerificationStatus{

@@ -30,6 +30,14 @@ func idempotencyKey(o graphql.Omittable[*string]) string {
 	return value(o)
 }
 
+// wanted: an empty condition matches nobody, unlike none.
+func wanted(o graphql.Omittable[*string]) string {
+	if v := o.Value(); v != nil && *v == "" {
+		return signup.MatchNobody
+	}
+	return value(o)
+}
+
 // consent: null withdraws, as false does.
 func consent(o graphql.Omittable[*bool]) *bool {
 	if !o.IsSet() {

@@ -85,7 +85,7 @@ func signUp(s *signup.SignUp) *graph.SignUp {
 		PasswordEnabled: s.PasswordEnabled, LegalAcceptedAt: moment(s.LegalAcceptedAt),
 		UnsafeMetadata: object(s.UnsafeMetadata),
 		CreatedUserID:  orNil(s.CreatedUserID), CreatedSessionID: orNil(s.CreatedSession),
-		CreatedAt: s.CreatedAt, AbandonAt: s.AbandonAt,
+		CreatedAt: s.CreatedAt, AbandonAt: s.AbandonAt, AwaitsOwner: s.AwaitsOwner,
 		Revision: int(s.Revision), SettingsVersion: int(s.SettingsVersion),
 	}
 	if provider := s.Values[engine.ExternalAccount].Text; provider != "" {
@@ -118,6 +118,7 @@ var blockerMessages = map[engine.BlockerCode]string{
 	engine.BlockedTaken:        "It belongs to an existing account. Use another one, or leave it out.",
 	engine.BlockedRestricted:   "Only invited people can sign up.",
 	engine.BlockedTicket:       "The invitation is no longer valid.",
+	engine.BlockedUnprovable:   "This server has no means to verify it. Only the operator can help.",
 	engine.BlockedNoIdentifier: "This app's settings let nobody sign up at the moment.",
 }
 
@@ -219,7 +220,7 @@ func users(p signup.UserPage, after string) *graph.UserConnection {
 	return c
 }
 
-func publicSettings(s signup.InstanceSettings) *graph.PublicSettings {
+func publicSettings(s signup.InstanceSettings, can engine.Capabilities) *graph.PublicSettings {
 	g := &graph.PublicSettings{
 		AppName: s.AppName, ProgressiveSignUp: s.ProgressiveSignUp, SignUpMode: graph.SignUpMode(s.SignUpMode),
 		Fields:         []graph.PublicField{},
@@ -236,7 +237,7 @@ func publicSettings(s signup.InstanceSettings) *graph.PublicSettings {
 			Field: graph.SignUpField(a.String()), Required: requirements.Fields[a].Required,
 			VerifyAtSignUp: requirements.Fields[a].Verify, Strategies: []graph.VerificationStrategy{},
 		}
-		for _, strategy := range engine.StrategiesFor(a) {
+		for _, strategy := range can.Strategies(a) {
 			f.Strategies = append(f.Strategies, graph.VerificationStrategy(strategy))
 		}
 		g.Fields = append(g.Fields, f)

@@ -113,7 +113,7 @@ func (r *queryResolver) PublicSettings(ctx context.Context) (*graph.PublicSettin
 	if err != nil {
 		return nil, err
 	}
-	return publicSettings(s), nil
+	return publicSettings(s, r.Service.Capabilities()), nil
 }
 
 // InstanceSettings is the resolver for the instanceSettings field.
@@ -138,7 +138,7 @@ func (r *queryResolver) Users(ctx context.Context, first int, after *string, fil
 		query.After = *after
 	}
 	if filter != nil {
-		query.ExternalID, query.Identifier = value(filter.ExternalID), value(filter.Identifier)
+		query.ExternalID, query.Identifier = wanted(filter.ExternalID), wanted(filter.Identifier)
 	}
 	page, err := r.Service.Users(ctx, PrincipalOf(ctx), query)
 	if err != nil {

@@ -176,6 +176,9 @@ func (c *Config) check() []error {
 		} else if c.PublicURL.Scheme != "https" && !loopback(c.PublicURL.Hostname()) {
 			refuse("PUBLIC_URL: must be https in production: client tokens travel as cookies")
 		}
+		if c.RedisURL == "" && strings.HasPrefix(c.DatabaseURL, "postgres") {
+			refuse("REDIS_URL: is required with PostgreSQL in production: several processes must see the same sign-ups")
+		}
 		if c.SecretKey != "" && len(c.SecretKey) < 32 {
 			refuse("SECRET_KEY: is too short for production; 32 characters at least")
 		}

@@ -116,6 +116,9 @@ func (s *Service) User(ctx context.Context, p Principal, id string) (*User, erro
 	return &u, nil
 }
 
+// MatchNobody is a condition that no user meets: no stored text holds a NUL.
+const MatchNobody = "\x00"
+
 // UserQuery asks for a page of users, newest first.
 type UserQuery struct {
 	First      int

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"stepwise/engine"
@@ -26,6 +27,11 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 		c.takenSet, c.lookedFor = taken, true
 	}
 	facts := engine.Facts{Now: now, Taken: c.takenSet, Can: s.can}
+	if c.proof != nil && !isCode(c.proof.Code) {
+		a := c.proof.Attribute
+		u.problems = append(u.problems, Problem{Code: CodeInvalidFormat, Attribute: &a,
+			Field: inputPath("proof", proofName(a)), Message: "A code has six digits."})
+	}
 	if c.proof != nil && len(u.problems) == 0 { // a refused call compares nothing
 		problem, err := c.offer(ctx, &u, settings.Settings, a, now)
 		if err != nil {
@@ -55,6 +61,9 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 	}
 	return d, problems, nil
 }
+
+// isCode reports whether a text could be a code at all; what could not is no guess.
+func isCode(text string) bool { return len(text) == 6 && strings.Trim(text, "0123456789") == "" }
 
 // withoutConsequences drops "there is nothing to verify" where the value was
 // given and refused: the refusal says it all.

@@ -212,7 +212,7 @@ func TestStrangeMetadataReachesTheUser(t *testing.T) {
 	}
 }
 
-// TestStrangeProofs: whatever is offered, it is right or it is not.
+// TestStrangeProofs: what is not a code at all is told so and is no guess.
 func TestStrangeProofs(t *testing.T) {
 	w := newWorld(t, "")
 	for i, offered := range []string{"", " ", "12345", "1234567", "١٢٣٤٥٦", "１２３４５６", "\x00", "\xff", "null", "-00001", "1e5", strings.Repeat("1", 1_000_000), "424242"} {
@@ -221,7 +221,15 @@ func TestStrangeProofs(t *testing.T) {
 		if offered == w.mail.code(t, fmt.Sprintf("jane%d@example.com", i)) {
 			continue
 		}
-		wantProblems(t, c.check(engine.EmailAddress, offered), "CODE_INCORRECT")
+		want, left := signup.CodeInvalidFormat, engine.MaxGuesses
+		if offered == "424242" {
+			want, left = signup.Code(engine.CodeIncorrect), engine.MaxGuesses-1
+		}
+		out := c.check(engine.EmailAddress, offered)
+		wantProblems(t, out, want)
+		if got := out.SignUp.Verifications[engine.EmailAddress].AttemptsLeft; got != left {
+			t.Errorf("%.20q: %d tries left, want %d", offered, got, left)
+		}
 	}
 	// People copy codes together with spaces, and write them in groups.
 	for i, form := range []string{" %s%s ", "%s %s", "%s-%s"} {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"stepwise/engine"
 )
 
 // SessionTokenLifetime is how long a session token is good for.
@@ -244,3 +246,6 @@ func (s *Service) JWKS(ctx context.Context, publishableKey string) ([]byte, erro
 	}
 	return json.Marshal(set)
 }
+
+// Capabilities returns what this deployment can do.
+func (s *Service) Capabilities() engine.Capabilities { return s.can }

@@ -295,5 +295,5 @@ func isWebAddress(s string) bool {
 
 func isOrigin(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && isWebAddress(s) && s == u.Scheme+"://"+u.Host && s == strings.ToLower(s)
+	return err == nil && isWebAddress(s) && !strings.Contains(s, "*") && s == u.Scheme+"://"+u.Host && s == strings.ToLower(s)
 }

@@ -2,6 +2,7 @@ package signup
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"stepwise/engine"
@@ -19,6 +20,9 @@ type SignUp struct {
 	Verifications   [engine.NumAttributes]*Verification
 	Values          [engine.NumAttributes]engine.Value
 	PasswordEnabled bool
+	// AwaitsOwner: nothing is missing any more, and the owner's next mutation
+	// completes the sign-up.
+	AwaitsOwner     bool
 	LegalAcceptedAt time.Time // zero: no valid consent
 	UnsafeMetadata  json.RawMessage
 	CreatedUserID   string
@@ -64,6 +68,10 @@ func (s *Service) view(a attempt, settings currentSettings, now time.Time) *Sign
 		CreatedAt:       a.Attempt.CreatedAt.UTC(), AbandonAt: a.Attempt.AbandonAt.UTC(),
 		Revision: a.version, SettingsVersion: a.SettingsVersion,
 	}
+	if a.Attempt.Lifecycle == engine.Open {
+		v.Verdict.Blockers = slices.Concat(a.Verdict.Blockers, engine.Unprovable(a.Verdict, s.can))
+		v.AwaitsOwner = v.Status == engine.StatusMissingRequirements && a.Verdict.Satisfied()
+	}
 	for _, attribute := range a.Verdict.Present.List() {
 		v.Values[attribute] = values[attribute]
 	}
@@ -97,7 +105,8 @@ func verificationView(v *engine.Verification, attribute engine.Attribute, now ti
 			shown.Error = engine.CodeTooManyGuesses
 		}
 	}
-	if shown.Status == engine.VerificationUnverified {
+	// One that was guessed at too often is shown too: it says when to start again.
+	if shown.Status == engine.VerificationUnverified || shown.Error == engine.CodeTooManyGuesses {
 		shown.ExpireAt, shown.ResendAt = v.ExpireAt.UTC(), v.ResendAt.UTC()
 		shown.SentTo = mask(attribute, v.Key)
 	}

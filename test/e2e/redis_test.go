@@ -52,7 +52,7 @@ func TestRoundTrips(t *testing.T) {
 		{"create", func() { c.create(t, map[string]any{"emailAddress": email}) }, roundTrips{1, 0}},
 		{"read", func() { c.read(t, "") }, roundTrips{1, 0}},
 		{"update", func() { c.update(t, map[string]any{"firstName": "Ada"}) }, roundTrips{2, 0}},
-		{"update that changes nothing", func() { c.update(t, map[string]any{"firstName": "Ada"}) }, roundTrips{2, 0}},
+		{"update that changes nothing", func() { c.update(t, map[string]any{"firstName": "Ada"}) }, roundTrips{1, 0}},
 		{"update with an idempotency key", func() { c.update(t, map[string]any{"firstName": "Eve", "idempotencyKey": "k"}) }, roundTrips{2, 0}},
 		{"start", func() { c.start(t, "EMAIL_CODE") }, roundTrips{2, 1}},
 		{"start again before resendAt", func() { c.start(t, "EMAIL_CODE") }, roundTrips{1, 0}},

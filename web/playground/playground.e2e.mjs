@@ -39,7 +39,12 @@ class Person {
     this.problems = [];
     page.on("console", (message) => this.problems.push(`console ${message.type()}: ${message.text()}`));
     page.on("pageerror", (error) => this.problems.push(`page error: ${error}`));
-    page.on("requestfailed", (request) => this.problems.push(`failed: ${request.url()}`));
+    page.on("requestfailed", (request) => {
+      // graphql-sse cancels a stream that has said "complete", unless the server was faster to end it.
+      const cancelled = request.failure()?.errorText === "net::ERR_ABORTED";
+      if (cancelled && request.headers().accept?.includes("text/event-stream")) return;
+      this.problems.push(`failed: ${request.url()} ${request.failure()?.errorText}`);
+    });
     page.on("request", (request) => this.checkOrigin(request.url()));
     page.on("websocket", (socket) => this.checkOrigin(socket.url().replace(/^ws/, "http")));
     page.on("dialog", (dialog) => dialog.accept());
