@@ -33,6 +33,7 @@ check() {
 	has chromium || missing+=(chromium)
 	has_node || missing+=(nodejs)
 	has npm || missing+=(npm)
+	has curl || missing+=(curl)
 	# The race detector needs a C compiler and the C library's headers.
 	echo '#include <stdlib.h>' | gcc -E - >/dev/null 2>&1 || missing+=(gcc libc6-dev)
 }
