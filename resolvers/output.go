@@ -185,7 +185,7 @@ func user(u *signup.User) *graph.User {
 	}
 	for _, i := range u.Identifiers {
 		field := graph.SignUpField(i.Kind)
-		if strings.HasPrefix(i.Kind, "OAUTH:") {
+		if strings.HasPrefix(i.Kind, signup.ExternalAccountKind) {
 			field = graph.SignUpFieldExternalAccount
 		}
 		g.Identifiers = append(g.Identifiers, graph.Identifier{Field: field, Value: i.Display, VerifiedAt: moment(i.VerifiedAt)})

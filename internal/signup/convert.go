@@ -181,7 +181,7 @@ func identifiersOf(values [engine.NumAttributes]engine.Value, proved engine.Set,
 		}
 		i := Identifier{Kind: attribute.String(), Norm: value.Key, Display: value.Text}
 		if attribute == engine.ExternalAccount {
-			i.Kind, i.Norm, i.Display = "OAUTH:"+a.Account.Provider, a.Account.Subject, a.Account.Provider
+			i.Kind, i.Norm, i.Display = ExternalAccountKind+a.Account.Provider, a.Account.Subject, a.Account.Provider
 		}
 		if proved.Has(attribute) || engine.Proven.Has(attribute) {
 			i.VerifiedAt = at

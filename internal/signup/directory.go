@@ -44,8 +44,13 @@ type SettingsVersion struct {
 	At      time.Time
 }
 
+// ExternalAccountKind begins the kind of an identifier that is an external
+// account; the provider's name follows.
+const ExternalAccountKind = "OAUTH:"
+
 // Identifier is something by which a user is found. Kind is the attribute's
-// name; for external accounts "OAUTH:<provider>", with the subject as Norm.
+// name; for external accounts ExternalAccountKind and the provider, with the
+// subject as Norm.
 type Identifier struct {
 	Kind string
 	// Norm is the canonical form; within an instance, kind and norm are unique.
@@ -91,7 +96,7 @@ type Session struct {
 }
 
 // ActiveAt reports whether the session can be used at that time.
-func (s Session) ActiveAt(now time.Time) bool { return s.EndedAt.IsZero() && now.Before(s.ExpireAt) }
+func (s Session) ActiveAt(now time.Time) bool { return s.StatusAt(now) == SessionActive }
 
 // Event is something the rest of the app's system is told.
 type Event struct {

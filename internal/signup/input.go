@@ -222,7 +222,7 @@ func attributesOf(identifiers []Identifier) engine.Set {
 		if a, ok := engine.ParseAttribute(i.Kind); ok {
 			set |= engine.SetOf(a)
 		} else {
-			set |= engine.SetOf(engine.ExternalAccount) // OAUTH:<provider>
+			set |= engine.SetOf(engine.ExternalAccount) // ExternalAccountKind
 		}
 	}
 	return set

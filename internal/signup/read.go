@@ -139,7 +139,7 @@ func (s *Service) SignUp(ctx context.Context, p Principal, id string) (*SignUp, 
 const recheckInterval = 5 * time.Second
 
 // Watch sends a sign-up's present state and then each later one, by rising
-// revision, until it is final or ctx ends; then the channel is closed. A store
+// revision, until it is final or forgotten, or ctx ends; then the channel is closed. A store
 // that does not answer is asked again. nil, nil: the caller has no such sign-up.
 func (s *Service) Watch(ctx context.Context, p Principal, id string) (<-chan *SignUp, error) {
 	first, err := s.SignUp(ctx, p, id)
@@ -212,7 +212,7 @@ func (w *watcher) look(ctx context.Context, askSettings bool) bool {
 	}
 	a, settings, err := s.read(ctx, w.key, version, true)
 	if errors.Is(err, ErrNotFound) {
-		return false // forgotten: it has long been final
+		return false // forgotten, or lost with the store: there is nothing left to tell
 	}
 	if err != nil {
 		return ctx.Err() == nil // the store is away; try again at the next tick
