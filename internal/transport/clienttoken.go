@@ -55,16 +55,7 @@ func (t *tokenIssuer) issue(cookieName, token string, maxAge time.Duration) erro
 		t.header.Set(HeaderClientToken, token)
 		return nil
 	}
-	cookie := http.Cookie{
-		Name:     t.server.cookieName(cookieName),
-		Value:    token,
-		Path:     "/",
-		HttpOnly: true,
-		Secure:   t.server.secureCookies(),
-		SameSite: http.SameSiteLaxMode,
-		MaxAge:   int(maxAge / time.Second),
-	}
-	t.header.Set("Set-Cookie", cookie.String())
+	t.server.setCookie(t.header, cookieName, token, maxAge)
 	return nil
 }
 
@@ -72,6 +63,37 @@ func (t *tokenIssuer) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.header = nil
+}
+
+// SetClientCookie sends the client its token with w, as [IssueClientToken] sends it
+// to clients that use cookies, from a page outside of GraphQL. It must come before
+// w's header goes out, and takes the place of any other cookie of the reply. The
+// caller has seen to it that the request was not another site's.
+func (s *Server) SetClientCookie(w http.ResponseWriter, name, token string, maxAge time.Duration) {
+	s.setCookie(w.Header(), name, token, maxAge)
+}
+
+// CookieValue returns the value of the cookie that [IssueClientToken] or
+// [Server.SetClientCookie] set under name, or the empty string where r has none.
+func (s *Server) CookieValue(r *http.Request, name string) string {
+	cookie, err := r.Cookie(s.cookieName(name))
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
+}
+
+func (s *Server) setCookie(header http.Header, name, token string, maxAge time.Duration) {
+	cookie := http.Cookie{
+		Name:     s.cookieName(name),
+		Value:    token,
+		Path:     "/",
+		HttpOnly: true,
+		Secure:   s.secureCookies(),
+		SameSite: http.SameSiteLaxMode,
+		MaxAge:   int(maxAge / time.Second),
+	}
+	header.Set("Set-Cookie", cookie.String())
 }
 
 func (s *Server) secureCookies() bool { return s.config.PublicURL.Scheme == "https" }

@@ -48,13 +48,7 @@ func (s *Server) cookieReader(r *http.Request, c Credentials) func(string) strin
 	if !c.byCookie() {
 		return func(string) string { return "" }
 	}
-	return func(name string) string {
-		cookie, err := r.Cookie(s.cookieName(name))
-		if err != nil {
-			return ""
-		}
-		return cookie.Value
-	}
+	return func(name string) string { return s.CookieValue(r, name) }
 }
 
 func bearerToken(authorization string) string {

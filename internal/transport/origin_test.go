@@ -3,6 +3,7 @@ package transport_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -192,6 +193,37 @@ func TestIssueClientTokenNeedsAPost(t *testing.T) {
 	s.ask(`{ greeting }`).wants(http.StatusOK, "")
 	if err := transport.IssueClientToken(<-late, "client", "ct_1", time.Hour); err != transport.ErrNoReply {
 		t.Errorf("after the reply: %v", err)
+	}
+}
+
+// Pages outside of GraphQL share the cookie: what they set authenticates requests
+// here, and they can read what was set here.
+func TestCookieOfOtherPages(t *testing.T) {
+	for scheme, name := range map[string]string{"http": "client", "https": "__Host-client"} {
+		s := newTestServer(t, func(c *transport.Config) { c.PublicURL = &url.URL{Scheme: scheme, Host: "x.example"} })
+		issued := s.ask(`mutation { issueToken(token: "ct_new") }`).header.Get("Set-Cookie")
+		for maxAge, want := range map[time.Duration]string{
+			time.Hour: issued, 0: strings.Replace(issued, " Max-Age=3600;", "", 1), -time.Second: strings.Replace(issued, "3600", "0", 1),
+		} {
+			w := httptest.NewRecorder()
+			w.Header().Add("Set-Cookie", "other=1")
+			s.SetClientCookie(w, "client", "ct_old", maxAge)
+			s.SetClientCookie(w, "client", "ct_new", maxAge) // the last one counts
+			if got := w.Header().Values("Set-Cookie"); len(got) != 1 || got[0] != want || got[0] == "" {
+				t.Errorf("%s, %v: %q, want %q", scheme, maxAge, got, want)
+			}
+		}
+		for cookies, want := range map[string]string{
+			"": "", name + "=ct_1": "ct_1", "a=b; " + name + "=ct_1": "ct_1", "CLIENT=ct_1": "", name + "2=ct_1": "",
+			"client=planted; __Host-client=ct_1": map[string]string{"http": "planted", "https": "ct_1"}[scheme],
+		} {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.Header.Set("Cookie", cookies)
+			r.Header.Set("Authorization", "Bearer ct_2") // says nothing about cookies
+			if got := s.CookieValue(r, "client"); got != want {
+				t.Errorf("%s, %q: %q, want %q", scheme, cookies, got, want)
+			}
+		}
 	}
 }
 

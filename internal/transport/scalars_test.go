@@ -18,6 +18,8 @@ func TestIsOfScalar(t *testing.T) {
 		{"ID", "a", true}, {"ID", json.Number("7"), true}, {"ID", json.Number("1.5"), false}, {"ID", true, false},
 		{"Float", json.Number("1.5"), true}, {"Float", json.Number("1"), true}, {"Float", "1.5", false},
 		{"JSON", "anything", true},
+		{"DateTime", "2041-05-01T09:00:00Z", true}, {"DateTime", "2041-05-01T09:00:00.123+02:00", true}, {"DateTime", "yesterday", false},
+		{"DateTime", "2041-05-01", false}, {"DateTime", "", false}, {"DateTime", json.Number("7"), false},
 	} {
 		if got := isOfScalar(test.name, test.value); got != test.want {
 			t.Errorf("%s %T %v: %t, want %t", test.name, test.value, test.value, got, test.want)
