@@ -42,19 +42,19 @@ func TestNoErrorOrLogContainsASecret(t *testing.T) {
 	}
 	sendEmail := func(addr string, mode TLSMode) {
 		t.Helper()
-		fail(newSMTP(t, SMTPConfig{Addr: addr, TLS: mode, Username: "mailer", Password: smtpPassword}), emailMessage())
+		fail(newSMTP(t, SMTPConfig{Addr: addr, TLS: mode, Username: "mailer", Password: smtpPassword}), linkMessage())
 	}
 
 	for _, command := range []string{"AUTH", "MAIL", "RCPT", "DATA"} {
 		server := startMailServer(t, mailServerOptions{insecure: true})
 		server.mechanism, server.user, server.password = "PLAIN", "mailer", smtpPassword
-		server.answer[command] = &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "refusing 731946 and " + smtpPassword}
+		server.answer[command] = &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "refusing 731946, " + testLink + " and " + smtpPassword}
 		sendEmail(server.addr, TLSNone)
 	}
 	for _, greeting := range []string{
 		"", "garbage 731946\r\n", "220 731946\r\n250-731946\r\n250 AUTH PLAIN\r\n535 " + smtpPassword + " 731946\r\n",
 		"220 x\r\n250 AUTH LOGIN\r\n334 %%%\r\n", "220 x\r\n250 AUTH PLAIN\r\nmalformed " + smtpPassword + "\r\n",
-		"220 x\r\n250 AUTH PLAIN\r\n235 ok\r\n250 ok\r\n250 ok\r\n354 go\r\nmalformed 731946\r\n",
+		"220 x\r\n250 AUTH PLAIN\r\n235 ok\r\n250 ok\r\n250 ok\r\n354 go\r\nmalformed 731946 " + testLink + "\r\n",
 	} {
 		for _, mode := range []TLSMode{TLSNone, TLSStartTLS, TLSImplicit} {
 			sendEmail(startRaw(t, func(conn net.Conn) {
@@ -86,11 +86,18 @@ func TestNoErrorOrLogContainsASecret(t *testing.T) {
 	}
 	for _, m := range unsendable() {
 		if !strings.Contains(m.Code, "731946") {
-			m.Code += "731946"
+			m.Code += " 731946" // still unfit
+		}
+		if !strings.Contains(m.Link, "canary") {
+			m.Link += " canary"
 		}
 		fail(NewOutbox(testClock), m)
 	}
-	fail(Router{}, emailMessage())
+	for _, m := range everyMessage() {
+		fail(Router{}, m)
+		m.ExpireAt = testTime
+		fail(NewOutbox(testClock), m)
+	}
 
 	basic := base64.StdEncoding.EncodeToString([]byte(testAccount + ":" + smsToken))
 	plain := base64.StdEncoding.EncodeToString([]byte("\x00mailer\x00" + smtpPassword))

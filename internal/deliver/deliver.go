@@ -1,22 +1,17 @@
-// Package deliver brings verification codes to people: by SMTP, by a text
-// message service, or, during development, to a page in the browser. Each
-// sender implements signup.Messenger and keeps its promises: nil means that the
-// next hop has taken responsibility, nothing is retried here, and no error
-// contains a code, a credential, the recipient, or words of the other side's
-// answer (which may quote any of them).
+// Package deliver brings codes and links to people: by SMTP, by a text message
+// service, or, during development, to a page in the browser. Each sender
+// implements signup.Messenger and keeps its promises: nil means that the next
+// hop has taken responsibility, nothing is retried here, and no error contains a
+// code, a link, a credential, the recipient, or words of the other side's answer
+// (which may quote any of them).
 package deliver
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net/mail"
-	"regexp"
 	"strconv"
 	"strings"
-	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"stepwise/internal/signup"
 )
@@ -26,7 +21,7 @@ type Reason string
 
 const (
 	ReasonInvalid     Reason = "INVALID"     // the message itself can never be sent
-	ReasonExpired     Reason = "EXPIRED"     // its code is already worthless
+	ReasonExpired     Reason = "EXPIRED"     // its code or link is already worthless
 	ReasonUnreachable Reason = "UNREACHABLE" // no connection, or none that is secure, or it broke off
 	ReasonTimeout     Reason = "TIMEOUT"     // the time allowed was over first
 	ReasonRefused     Reason = "REFUSED"     // the next hop said no
@@ -83,51 +78,6 @@ func contextError(ctx context.Context, channel signup.Channel, step string) erro
 		return nil
 	}
 	return &Error{Channel: channel, Reason: ReasonTimeout, Step: step, cause: err}
-}
-
-var (
-	codeForm = regexp.MustCompile(`^[0-9]{6}$`)
-	e164Form = regexp.MustCompile(`^\+[1-9][0-9]{3,14}$`)
-)
-
-const maxAppName = 200 // code points
-
-// check refuses a message that must not reach the wire. It is the last line of
-// defence against header injection: whoever composed the message should have
-// seen to it already.
-func check(m signup.Message, now time.Time) error {
-	invalid := func(what string) error {
-		return &Error{Channel: m.Channel, Reason: ReasonInvalid, Step: what}
-	}
-	for _, text := range []string{m.To, m.Code, m.AppName} {
-		if !utf8.ValidString(text) || strings.ContainsFunc(text, isUnprintable) {
-			return invalid("the message contains control characters")
-		}
-	}
-	switch {
-	case !codeForm.MatchString(m.Code):
-		return invalid("the code is not six digits")
-	case strings.TrimSpace(m.AppName) == "" || utf8.RuneCountInString(m.AppName) > maxAppName:
-		return invalid("the application name is empty or too long")
-	case m.Channel == signup.ChannelEmail && !isAddress(m.To):
-		return invalid("the recipient is not an email address")
-	case m.Channel == signup.ChannelSMS && !e164Form.MatchString(m.To):
-		return invalid("the recipient is not an E.164 number")
-	case !m.ExpireAt.After(now):
-		return &Error{Channel: m.Channel, Reason: ReasonExpired, Step: "the code has expired"}
-	}
-	return nil
-}
-
-// isUnprintable is true of control characters, line and paragraph separators,
-// and characters that change the direction of the text around them.
-func isUnprintable(r rune) bool {
-	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
-}
-
-func isAddress(s string) bool {
-	a, err := mail.ParseAddress(s)
-	return err == nil && a.Name == "" && a.Address == s && !strings.ContainsAny(s, " \"<>,;:()[]\\")
 }
 
 // ErrNoSender says that the server has nothing to send a channel's messages

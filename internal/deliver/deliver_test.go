@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -19,14 +20,46 @@ var testTime = time.Date(2026, 3, 29, 1, 59, 0, 0, time.UTC)
 
 func testClock() time.Time { return testTime }
 
+const testLink = "https://signup.example/verify?token=canary-link_Z.9~1&lang=en%2Dus"
+
+// emailMessage verifies an address by a code.
 func emailMessage() signup.Message {
-	return signup.Message{Channel: signup.ChannelEmail, To: "jane@example.com", Code: "731946", AppName: "Acme", ExpireAt: testTime.Add(10 * time.Minute)}
+	return signup.Message{
+		Channel: signup.ChannelEmail, Purpose: signup.PurposeCode,
+		To: "jane@example.com", Code: "731946", AppName: "Acme", ExpireAt: testTime.Add(10 * time.Minute),
+	}
 }
 
-func smsMessage() signup.Message {
-	m := emailMessage()
+func smsMessage() signup.Message { return bySMS(emailMessage()) }
+
+func bySMS(m signup.Message) signup.Message {
 	m.Channel, m.To = signup.ChannelSMS, "+12025550142"
 	return m
+}
+
+func linkMessage() signup.Message {
+	m := emailMessage()
+	m.Purpose, m.Link = signup.PurposeLink, testLink
+	return m
+}
+
+func signInMessage() signup.Message {
+	m := emailMessage()
+	m.Purpose = signup.PurposeSignIn
+	return m
+}
+
+func invitationMessage() signup.Message {
+	m := linkMessage()
+	m.Purpose, m.Code, m.ExpireAt = signup.PurposeInvitation, "", testTime.Add(7*24*time.Hour)
+	return m
+}
+
+// everyMessage has one of every purpose and channel that go together.
+func everyMessage() []signup.Message {
+	return []signup.Message{
+		emailMessage(), smsMessage(), linkMessage(), signInMessage(), bySMS(signInMessage()), invitationMessage(),
+	}
 }
 
 // failureOf returns the *Error behind err and fails the test if there is none.
@@ -42,7 +75,12 @@ func failureOf(t *testing.T, err error) *Error {
 // unsendable are messages that no sender may let through.
 func unsendable() map[string]signup.Message {
 	list := map[string]signup.Message{}
-	for _, base := range []signup.Message{emailMessage(), smsMessage()} {
+	add := func(base signup.Message, name string, change func(*signup.Message)) {
+		m := base
+		change(&m)
+		list[fmt.Sprintf("%s by %s, %s", base.Purpose, base.Channel, name)] = m
+	}
+	for _, base := range everyMessage() {
 		for name, change := range map[string]func(*signup.Message){
 			"line break in the recipient":   func(m *signup.Message) { m.To += "\r\nBcc: x@example.com" },
 			"line feed in the recipient":    func(m *signup.Message) { m.To += "\n" },
@@ -61,13 +99,53 @@ func unsendable() map[string]signup.Message {
 			"short code":                    func(m *signup.Message) { m.Code = "73194" },
 			"text for a code":               func(m *signup.Message) { m.Code = "visit https://x.example" },
 			"digits that are not ASCII":     func(m *signup.Message) { m.Code = "٧٣١٩٤٦" },
+			"line break in the link":        func(m *signup.Message) { m.Link += "\r\nBcc: x@example.com" },
+			"no purpose":                    func(m *signup.Message) { m.Purpose = "" },
+			"unknown purpose":               func(m *signup.Message) { m.Purpose = "NEWS" },
+			"purpose in another case":       func(m *signup.Message) { m.Purpose = signup.Purpose(strings.ToLower(string(m.Purpose))) },
 		} {
-			m := base
-			change(&m)
-			list[string(base.Channel)+", "+name] = m
+			add(base, name, change)
+		}
+	}
+	for _, base := range []signup.Message{emailMessage(), smsMessage(), linkMessage(), signInMessage(), bySMS(signInMessage())} {
+		add(base, "no code", func(m *signup.Message) { m.Code = "" })
+	}
+	for _, base := range []signup.Message{emailMessage(), smsMessage(), signInMessage(), bySMS(signInMessage())} {
+		add(base, "a link", func(m *signup.Message) { m.Link = testLink })
+	}
+	add(invitationMessage(), "a code", func(m *signup.Message) { m.Code = "731946" })
+	for _, base := range []signup.Message{linkMessage(), invitationMessage()} {
+		list[string(base.Purpose)+" by text message"] = bySMS(base)
+		for name, link := range notLinks() {
+			add(base, name, func(m *signup.Message) { m.Link = link })
 		}
 	}
 	return list
+}
+
+// notLinks are no links that a message may carry.
+func notLinks() map[string]string {
+	list := map[string]string{
+		"no link": "", "path only": "/verify?token=1", "no scheme": "//signup.example/", "no host": "https:///verify",
+		"no host, but a port": "https://:443/", "opaque": "https:signup.example", "script": "javascript:alert(1)",
+		"data": "data:text/html,hello", "another scheme": "ftp://signup.example/", "user": "https://bank.example@evil.example/",
+		"user and password": "https://a:b@signup.example/", "no user": "https://@signup.example/",
+		"not ASCII": "https://signup.example/é", "host not ASCII": "https://sígnup.example/", "bad escape": "https://signup.example/%zz",
+		"bad escape in the query": "https://signup.example/?token=%zx", "half an escape": "https://signup.example/?token=%2",
+		"bad port": "https://signup.example:port/", "half an IPv6 address": "http://[::1/", "too long": longLink(2049),
+	}
+	for _, c := range " \t\r\n\x00\x1f\x7f\u0085\u00a0\u2028\u202e\u3000<>\"\\^`{|}" {
+		for place, text := range map[string]string{"before": "%chttps://signup.example/", "inside": "https://signup.example/%c1", "after": "https://signup.example/%c"} {
+			list[fmt.Sprintf("%q %s", c, place)] = fmt.Sprintf(text, c)
+		}
+	}
+	return list
+}
+
+// longLink returns a link of n bytes.
+func longLink(n int) string {
+	const start = "https://signup.example/verify?token="
+	return start + strings.Repeat("Aa0-_.~", n/7+1)[:n-len(start)]
 }
 
 func TestCheck(t *testing.T) {
@@ -81,17 +159,27 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%s: %v", name, failure)
 		}
 	}
-	for _, m := range []signup.Message{emailMessage(), smsMessage()} {
+	for _, m := range everyMessage() {
+		name := fmt.Sprintf("%s by %s", m.Purpose, m.Channel)
 		if err := check(m, testTime); err != nil {
-			t.Errorf("%s: %v", m.Channel, err)
+			t.Errorf("%s: %v", name, err)
 		}
 		if err := check(m, m.ExpireAt.Add(-time.Nanosecond)); err != nil {
-			t.Errorf("%s in its last moment: %v", m.Channel, err)
+			t.Errorf("%s in its last moment: %v", name, err)
 		}
 		for _, late := range []time.Duration{0, time.Hour} {
 			if failure := failureOf(t, check(m, m.ExpireAt.Add(late))); failure.Reason != ReasonExpired || failure.Temporary() {
-				t.Errorf("%s, %v after its expiry: %v", m.Channel, late, failure)
+				t.Errorf("%s, %v after its expiry: %v", name, late, failure)
 			}
+		}
+	}
+	for _, link := range []string{
+		testLink, "http://localhost:8080/verify?token=1", "HTTPS://signup.example", "http://[::1]:8080/#a", "https://signup.example/?a=b@c!$&'()*+,;=:[]", longLink(2048),
+	} {
+		m := linkMessage()
+		m.Link = link
+		if err := check(m, testTime); err != nil {
+			t.Errorf("%.80s: %v", link, err)
 		}
 	}
 }
@@ -114,38 +202,6 @@ func TestTemporary(t *testing.T) {
 		if e.Temporary() != tt.want {
 			t.Errorf("%v: Temporary is %v", e, !tt.want)
 		}
-	}
-}
-
-func TestWording(t *testing.T) {
-	m := emailMessage()
-	for left, want := range map[time.Duration]string{
-		10 * time.Minute: "in 10 minutes.", 9*time.Minute + 59*time.Second: "in 10 minutes.", 90 * time.Second: "in 2 minutes.",
-		89 * time.Second: "in 1 minute.", time.Second: "in 1 minute.", 24 * time.Hour: "in 1440 minutes.",
-	} {
-		w := wordingOf(m, m.ExpireAt.Add(-left))
-		for name, text := range map[string]string{"email": w.emailText(), "SMS": w.smsText(), "HTML": w.emailHTML()} {
-			for _, part := range []string{want, "731946", "Acme", "If this was not you, ignore this message."} {
-				if !strings.Contains(text, part) {
-					t.Errorf("%s with %v left: no %q in %q", name, left, part, text)
-				}
-			}
-		}
-		if strings.Contains(w.subject(), "731946") || !strings.Contains(w.subject(), "Acme") {
-			t.Errorf("subject %q", w.subject())
-		}
-		if sms := w.smsText(); len(sms) > 160 || strings.Contains(sms, "\n") {
-			t.Errorf("the text message has %d characters: %q", len(sms), sms)
-		}
-	}
-}
-
-func TestHTMLIsEscaped(t *testing.T) {
-	m := emailMessage()
-	m.AppName = `<img src=x onerror=alert(1)> & "Sons"`
-	html := wordingOf(m, testTime).emailHTML()
-	if strings.Contains(html, "<img") || !strings.Contains(html, "&lt;img") {
-		t.Errorf("the application's name is markup: %s", html)
 	}
 }
 

@@ -19,8 +19,8 @@ const outboxLimit = 200
 
 // Outbox keeps messages instead of sending them, the last 200 of all channels,
 // and shows them in the browser. It exists for development: whoever can reach its
-// page can read every code. The zero value is not ready, use NewOutbox; an
-// Outbox is safe for concurrent use.
+// page can read every code and follow every link. The zero value is not ready,
+// use NewOutbox; an Outbox is safe for concurrent use.
 type Outbox struct {
 	now     func() time.Time
 	mu      sync.Mutex
@@ -31,8 +31,8 @@ type Outbox struct {
 type OutboxEntry struct {
 	To      string         `json:"to"`
 	Channel signup.Channel `json:"channel"`
-	Code    string         `json:"code"`
-	Link    string         `json:"link"` // empty: messages carry codes only
+	Code    string         `json:"code"` // empty for an invitation
+	Link    string         `json:"link"` // empty for a message with nothing but a code
 	Text    string         `json:"text"` // the plain text as it would have been sent
 	At      time.Time      `json:"at"`
 }
@@ -59,7 +59,7 @@ func (o *Outbox) Deliver(ctx context.Context, m signup.Message) error {
 	if err := check(m, now); err != nil {
 		return err
 	}
-	entry := OutboxEntry{To: m.To, Channel: m.Channel, Code: m.Code, At: now.UTC()}
+	entry := OutboxEntry{To: m.To, Channel: m.Channel, Code: m.Code, Link: m.Link, At: now.UTC()}
 	switch m.Channel {
 	case signup.ChannelEmail:
 		entry.Text = wordingOf(m, now).emailText()

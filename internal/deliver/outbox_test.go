@@ -77,6 +77,19 @@ func TestOutboxJSON(t *testing.T) {
 			t.Errorf("entry %v", sms)
 		}
 	}
+	if err := o.Deliver(t.Context(), linkMessage()); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Deliver(t.Context(), invitationMessage()); err != nil {
+		t.Fatal(err)
+	}
+	list := jsonEntries(t, request(o, "GET", "/dev/outbox?format=json"))
+	if link := list[1]; link["link"] != testLink || link["code"] != "731946" || link["text"] != wordingOf(linkMessage(), testTime).emailText() {
+		t.Errorf("link: %v", link)
+	}
+	if invitation := list[0]; invitation["link"] != testLink || invitation["code"] != "" {
+		t.Errorf("invitation: %v", invitation)
+	}
 	if w := request(NewOutbox(nil), "GET", "/dev/outbox?format=json"); strings.TrimSpace(w.Body.String()) != "[]" {
 		t.Errorf("empty outbox: %q", w.Body)
 	}
@@ -123,7 +136,7 @@ func TestOutboxPage(t *testing.T) {
 		t.Fatalf("%d %s", w.Code, w.Header())
 	}
 	for _, want := range []string{
-		`<html lang="en">`, "<title>", "<h1>", "<main>", "<caption>1 message</caption>", `scope="col"`, `<label for="to">`, `id="to"`,
+		`<html lang="en">`, "<title>", "<h1>", "<main>", "<h2>1 message</h2>", `<label for="to">`, `id="to"`,
 		"731946", "jane@example.com", "&lt;script&gt;", `href="/dev/outbox/style.css"`, `datetime="2026-03-29T01:59:00Z"`,
 	} {
 		if !strings.Contains(body, want) {
@@ -138,6 +151,25 @@ func TestOutboxPage(t *testing.T) {
 	hostile := request(o, "GET", `/dev/outbox?to=%22%3E%3Cscript%3Ealert(1)%3C/script%3E`).Body.String()
 	if strings.Contains(hostile, "<script") || !strings.Contains(hostile, "No messages.") {
 		t.Errorf("the filter is markup:\n%s", hostile)
+	}
+}
+
+// A link can be pressed, opens beside the outbox, and does not tell where it was
+// pressed. A message without one has no anchor.
+func TestOutboxLinks(t *testing.T) {
+	for _, m := range everyMessage() {
+		o := NewOutbox(testClock)
+		if err := o.Deliver(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		anchor := strings.ReplaceAll(`<a href="`+m.Link+`" target="_blank" rel="noreferrer">`+m.Link+`</a>`, "&", "&amp;")
+		body := request(o, "GET", "/dev/outbox").Body.String()
+		if strings.Contains(body, anchor) != (m.Link != "") || strings.Contains(body, `class="link"`) != (m.Link != "") {
+			t.Errorf("%s by %s: the anchor %s:\n%s", m.Purpose, m.Channel, anchor, body)
+		}
+		if strings.Contains(body, `class="code"`) != (m.Code != "") {
+			t.Errorf("%s by %s: the code:\n%s", m.Purpose, m.Channel, body)
+		}
 	}
 }
 

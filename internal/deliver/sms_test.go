@@ -68,6 +68,22 @@ func TestSMSRequest(t *testing.T) {
 	}
 }
 
+func TestSMSSignInCode(t *testing.T) {
+	got := make(chan string, 1)
+	base := startHTTP(t, func(w http.ResponseWriter, r *http.Request) {
+		got <- r.PostFormValue("Body")
+		w.WriteHeader(http.StatusCreated)
+		io.WriteString(w, `{"sid": "SM1"}`)
+	})
+	m := bySMS(signInMessage())
+	if err := newSMS(t, base, 0).Deliver(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	if text := <-got; text != wordingOf(m, testTime).smsText() {
+		t.Errorf("text %q", text)
+	}
+}
+
 func TestSMSAnswers(t *testing.T) {
 	for name, tt := range map[string]struct {
 		status    int

@@ -133,7 +133,7 @@ func (s *SMTP) compose(m signup.Message, now time.Time) (*gomail.Msg, error) {
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	msg.FromMailAddress(s.from)
 	msg.ToMailAddress(&mail.Address{Address: m.To})
-	msg.Subject(w.subject())
+	msg.Subject(w.Subject)
 	msg.SetDateWithValue(now)
 	// The library's own id would give away the name of this machine.
 	msg.SetMessageIDWithValue(rand.Text() + "@" + domainOf(s.from.Address))

@@ -113,13 +113,60 @@ func TestSMTPDeliversTextAndHTML(t *testing.T) {
 	}
 }
 
-// Nothing in a message says which machine or program sent it, and the code is
-// in no header.
+// Every purpose arrives as it was worded, and a link of any length whole.
+func TestSMTPDeliversEveryPurpose(t *testing.T) {
+	server := startMailServer(t, mailServerOptions{})
+	sender := newSMTP(t, SMTPConfig{Addr: server.addr, TLS: TLSNone})
+	var sent []signup.Message
+	for _, m := range everyMessage() {
+		if m.Channel != signup.ChannelEmail {
+			continue
+		}
+		sent = append(sent, m)
+		for _, link := range []string{
+			longLink(2048), "https://signup.example/?a=" + strings.Repeat("=3D", 200), "https://signup.example/" + strings.Repeat(".", 600),
+		} {
+			if m.Link != "" {
+				m.Link = link
+				sent = append(sent, m)
+			}
+		}
+	}
+	for _, m := range sent {
+		if err := sender.Deliver(t.Context(), m); err != nil {
+			t.Fatalf("%s: %v", m.Purpose, err)
+		}
+	}
+	for i, got := range server.mails() {
+		m, want := sent[i], wordingOf(sent[i], testTime)
+		header, text, page := parts(t, got.data)
+		if header.Get("Subject") != want.Subject || text != want.emailText()+"\n" || strings.TrimSpace(page) != strings.TrimSpace(want.emailHTML()) {
+			t.Errorf("%s: subject %q\ntext %q\nHTML %q", m.Purpose, header.Get("Subject"), text, page)
+		}
+		if m.Link != "" && !strings.Contains(text, "\n"+m.Link+"\n") {
+			t.Errorf("%s: the link has no line of its own in %q", m.Purpose, text)
+		}
+		for line := range strings.SplitSeq(string(got.data), "\r\n") {
+			if len(line) > 78 {
+				t.Errorf("%s: a line of %d characters on the wire: %.100q", m.Purpose, len(line), line)
+			}
+		}
+	}
+	if got := len(server.mails()); got != len(sent) {
+		t.Errorf("%d of %d messages arrived", got, len(sent))
+	}
+}
+
+// Nothing in a message says which machine or program sent it, and neither code
+// nor link is in a header.
 func TestSMTPHeadersGiveNothingAway(t *testing.T) {
 	server := startMailServer(t, mailServerOptions{})
 	sender := newSMTP(t, SMTPConfig{Addr: server.addr, TLS: TLSNone})
-	for range 2 {
-		if err := sender.Deliver(t.Context(), emailMessage()); err != nil {
+	for _, m := range everyMessage() {
+		if m.Channel != signup.ChannelEmail {
+			continue
+		}
+		if err := sender.Deliver(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -130,7 +177,7 @@ func TestSMTPHeadersGiveNothingAway(t *testing.T) {
 	ids := map[string]bool{}
 	for _, m := range server.mails() {
 		header, _, _ := bytes.Cut(m.data, []byte("\r\n\r\n"))
-		if bytes.Contains(header, []byte("731946")) || bytes.Contains(header, []byte(host)) || bytes.Contains(bytes.ToLower(header), []byte("go-mail")) {
+		if bytes.Contains(header, []byte("731946")) || bytes.Contains(header, []byte("canary")) || bytes.Contains(header, []byte(host)) || bytes.Contains(bytes.ToLower(header), []byte("go-mail")) {
 			t.Errorf("header:\n%s", header)
 		}
 		parsed, _, _ := parts(t, m.data)

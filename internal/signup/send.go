@@ -40,7 +40,7 @@ func (s *Service) deliver(ctx context.Context, a attempt, send engine.Send, appN
 		Key: send.Address.Key, Nonce: send.Nonce, Generation: send.Generation,
 	})
 	return s.messenger.Deliver(ctx, Message{
-		Channel: channel, To: send.Address.Text, Code: code, AppName: appName, ExpireAt: send.ExpireAt,
+		Channel: channel, Purpose: PurposeCode, To: send.Address.Text, Code: code, AppName: appName, ExpireAt: send.ExpireAt,
 	})
 }
 
