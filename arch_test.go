@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"internal/outbound":             {},
 	"internal/prove/...":            {"engine", "internal/signup", "internal/outbound"},
 	"internal/deliver/...":          {"engine", "internal/signup", "internal/outbound"},
+	"internal/landing":              {"engine", "internal/signup"},
 	"internal/transport/...":        {},
 	"internal/config":               {"engine", "internal/signup"},
 	"internal/realtest/...":         {},
@@ -36,6 +37,7 @@ var mayImport = map[string][]string{
 	"resolvers":                     {"graph", "engine", "internal/signup"},
 	"web/...":                       {},
 	"test/...":                      {},
+	"examples/...":                  {},
 	".":                             {"engine", "graph", "resolvers", "internal/...", "web/..."},
 }
 
