@@ -193,7 +193,7 @@ func cursor(u User) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(u.CreatedAt.UnixMilli(), 10) + " " + u.ID))
 }
 
-func parseCursor(text string) (*UserPosition, error) {
+func parseCursor(text string) (*Position, error) {
 	if text == "" {
 		return nil, nil
 	}
@@ -207,7 +207,7 @@ func parseCursor(text string) (*UserPosition, error) {
 	if !ok || err != nil {
 		return nil, wrong
 	}
-	return &UserPosition{CreatedAt: time.UnixMilli(ms).UTC(), ID: id}, nil
+	return &Position{At: time.UnixMilli(ms).UTC(), ID: id}, nil
 }
 
 // UserInput is what a backend sets on a user; nil leaves as is.

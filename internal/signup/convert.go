@@ -33,7 +33,7 @@ func (s *Service) convert(ctx context.Context, a attempt, remember func([]Proble
 	c := a.Completion
 	converted, err := s.directory.Convert(ctx, Conversion{
 		AttemptID: a.key.ID, Try: c.UserID, Instance: a.key.Instance, Client: a.key.Client, At: c.At,
-		Build: func(v SettingsVersion) (Creation, bool) { return s.build(a, v) },
+		Build: func(v SettingsVersion, _ *Invitation) (Creation, bool) { return s.build(a, v) },
 	})
 	var taken *TakenError
 	switch {

@@ -45,12 +45,12 @@ type SettingsVersion struct {
 }
 
 // ExternalAccountKind begins the kind of an identifier that is an external
-// account; the provider's name follows.
+// account; the provider's issuer follows.
 const ExternalAccountKind = "OAUTH:"
 
 // Identifier is something by which a user is found. Kind is the attribute's
-// name; for external accounts ExternalAccountKind and the provider, with the
-// subject as Norm.
+// name; for external accounts ExternalAccountKind and the issuer, with the
+// subject as Norm and the provider's name as Display.
 type Identifier struct {
 	Kind string
 	// Norm is the canonical form; within an instance, kind and norm are unique.
@@ -117,10 +117,15 @@ type Conversion struct {
 	Instance string
 	Client   string
 	At       time.Time
-	// Build is called inside the transaction with the settings in force there.
-	// It returns what to create, or ok=false if the attempt does not have what
-	// these settings need. It is pure and may be called more than once.
-	Build func(SettingsVersion) (Creation, bool)
+	// Invitation is the id of the invitation that the conversion consumes, or
+	// empty.
+	Invitation string
+	// Build is called inside the transaction with the settings in force there and
+	// the invitation as it is there, nil where Invitation is empty or the instance
+	// has none of that id. It returns what to create, or ok=false if the attempt
+	// does not have what these settings need. It is pure and may be called more
+	// than once.
+	Build func(SettingsVersion, *Invitation) (Creation, bool)
 }
 
 // Creation is what a conversion writes.
@@ -144,13 +149,16 @@ type Converted struct {
 // Errors of a Directory; anything else means that it could not be reached or
 // answered, and that the outcome of a write is unknown.
 var (
-	// ErrNoRow: there is no such instance, user, session or version.
+	// ErrNoRow: there is no such instance, version, user, session, invitation,
+	// endpoint or delivery.
 	ErrNoRow = errors.New("not found")
 	// ErrStale: the settings were changed meanwhile.
 	ErrStale = errors.New("settings were changed meanwhile")
-	// ErrNotSatisfied: Build said no. Nothing was written.
+	// ErrNotSatisfied: Build said no, or the invitation was not valid any more.
+	// Nothing was written.
 	ErrNotSatisfied = errors.New("requirements are not met under the settings in force")
-	// ErrDuplicate: the external id belongs to another user.
+	// ErrDuplicate: the external id belongs to another user, or the id to
+	// something else.
 	ErrDuplicate = errors.New("already in use")
 )
 
@@ -174,14 +182,8 @@ type UserFilter struct {
 	ExternalID string
 	// Norm finds users by the canonical form of any of their identifiers.
 	Norm  string
-	After *UserPosition
+	After *Position
 	Limit int
-}
-
-// UserPosition is the place of a user in the list.
-type UserPosition struct {
-	CreatedAt time.Time
-	ID        string
 }
 
 // UserChange is what a backend may set on a user; nil leaves as is.
@@ -200,10 +202,14 @@ type SigningKey struct {
 	CreatedAt time.Time
 }
 
-// Directory is the durable store: instances, settings, users, sessions and
-// conversions. What it acknowledges survives a crash. Times are kept to the
-// millisecond. Every method honours the context's deadline.
+// Directory is the durable store: instances, settings, users, sessions,
+// conversions, invitations and webhooks. What it acknowledges survives a crash.
+// Times are kept to the millisecond. Every method honours the context's deadline.
 type Directory interface {
+	Invitations
+	Webhooks
+	Returning
+
 	// EnsureInstance creates the first instance with version 1 of its settings
 	// unless there is one already, and returns the one there is. Of several
 	// callers one creates.
@@ -226,7 +232,10 @@ type Directory interface {
 
 	// Convert creates user, identifiers, password, session, events and the
 	// conversion itself together, or nothing; the client's generation rises by
-	// one. A conversion made before is returned as it was. It fails with
+	// one. An invitation that Build was given is marked as used at c.At by the new
+	// user, unless it was used or revoked or has expired by then: no other
+	// conversion can have it. A conversion made before is returned as it was. It
+	// fails with
 	// ErrNotSatisfied or a *TakenError; either is durable, and every later call
 	// with the same Try fails too.
 	Convert(ctx context.Context, c Conversion) (Converted, error)

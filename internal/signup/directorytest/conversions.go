@@ -63,7 +63,7 @@ func testConversionTwice(f *fixture) {
 	for _, open := range []func() signup.Directory{func() signup.Directory { return f.Directory }, f.Peer, f.Reopen} {
 		f.Directory = open()
 		again := conversion("a", "client_1", email("a@example.com"))
-		again.Build = func(signup.SettingsVersion) (signup.Creation, bool) {
+		again.Build = func(signup.SettingsVersion, *signup.Invitation) (signup.Creation, bool) {
 			f.Error("Build was asked about a conversion that was made")
 			return signup.Creation{}, false
 		}
@@ -116,9 +116,9 @@ func testConversionAfterSettings(f *fixture) {
 	convert := func(attempt string) signup.Converted {
 		c := conversion(attempt, "client_1")
 		build := c.Build
-		c.Build = func(v signup.SettingsVersion) (signup.Creation, bool) {
+		c.Build = func(v signup.SettingsVersion, ticket *signup.Invitation) (signup.Creation, bool) {
 			seen = append(seen, v)
-			return build(v)
+			return build(v, ticket)
 		}
 		return f.convert(c)
 	}
@@ -138,7 +138,9 @@ func testNotSatisfied(f *fixture) {
 	before := f.Rows()
 	c := conversion("a", "client_1", email("a@example.com"))
 	refused := c
-	refused.Build = func(signup.SettingsVersion) (signup.Creation, bool) { return signup.Creation{}, false }
+	refused.Build = func(signup.SettingsVersion, *signup.Invitation) (signup.Creation, bool) {
+		return signup.Creation{}, false
+	}
 	_, err := f.Directory.Convert(f.Context(), refused)
 	f.wantError(err, signup.ErrNotSatisfied)
 	f.wantRows(before)
@@ -296,7 +298,7 @@ func testPanic(f *fixture) {
 			}
 		}()
 		c := conversion("a", "client_1", email("a@example.com"))
-		c.Build = func(signup.SettingsVersion) (signup.Creation, bool) { panic("a bug") }
+		c.Build = func(signup.SettingsVersion, *signup.Invitation) (signup.Creation, bool) { panic("a bug") }
 		_, err := f.Directory.Convert(f.Context(), c)
 		f.Errorf("Convert returned %v", err)
 	}()
@@ -339,8 +341,20 @@ func testCancelled(f *fixture) {
 		"SaveSettings": func() error {
 			return f.Directory.SaveSettings(gone, inst, signup.SettingsVersion{Version: 2, Body: []byte(`{}`), At: moment})
 		},
-		"Gate":  func() error { _, err := f.Directory.Gate(gone, "", ""); return err },
-		"Users": func() error { _, _, err := f.Directory.Users(gone, inst, signup.UserFilter{Limit: 1}); return err },
+		"AddInvitation": func() error { return f.Directory.AddInvitation(gone, invitation("inv_gone")) },
+		"CreateSession": func() error {
+			_, _, err := f.Directory.CreateSession(gone, comesBack("sess_gone", "client_1"))
+			return err
+		},
+		"Owner": func() error {
+			_, err := f.Directory.Owner(gone, inst, []signup.Identifier{username("a")})
+			return err
+		},
+		"FanOut":          func() error { _, err := f.Directory.FanOut(gone, moment, 1); return err },
+		"ClaimDeliveries": func() error { _, err := f.Directory.ClaimDeliveries(gone, moment, moment, 1); return err },
+		"PurgeEvents":     func() error { return f.Directory.PurgeEvents(gone, moment) },
+		"Gate":            func() error { _, err := f.Directory.Gate(gone, "", ""); return err },
+		"Users":           func() error { _, _, err := f.Directory.Users(gone, inst, signup.UserFilter{Limit: 1}); return err },
 	} {
 		if err := call(); !errors.Is(err, context.Canceled) {
 			f.Errorf("%s with a cancelled context: %v", name, err)
@@ -357,12 +371,12 @@ func testCancelled(f *fixture) {
 		attempt := fmt.Sprint(i)
 		c := conversion(attempt, "client_"+attempt, username(attempt))
 		build := c.Build
-		c.Build = func(v signup.SettingsVersion) (signup.Creation, bool) {
+		c.Build = func(v signup.SettingsVersion, ticket *signup.Invitation) (signup.Creation, bool) {
 			builds.Add(1)
 			if givesUp(i) {
 				cancel()
 			}
-			return build(v)
+			return build(v, ticket)
 		}
 		return d.Convert(ctx, c)
 	})

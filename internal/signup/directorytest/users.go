@@ -71,7 +71,7 @@ func testUserFilters(f *fixture) {
 		{signup.UserFilter{ExternalID: "crm-b", Norm: "a@example.com"}, nil},
 		{signup.UserFilter{ExternalID: "\xff"}, nil},
 		{signup.UserFilter{Norm: "\x00"}, nil},
-		{signup.UserFilter{Norm: "a@example.com", After: &signup.UserPosition{CreatedAt: moment.Add(time.Hour), ID: "user_d"}}, []string{"user_a"}},
+		{signup.UserFilter{Norm: "a@example.com", After: &signup.Position{At: moment.Add(time.Hour), ID: "user_d"}}, []string{"user_a"}},
 	} {
 		c.filter.Limit = 10
 		ids, more := f.list(c.filter)
@@ -92,7 +92,7 @@ func testUserFilters(f *fixture) {
 	want(f, "the first of two", ids, []string{"user_d"})
 	want(f, "more", more, true)
 	count, err := f.Directory.CountUsers(f.Context(), inst, signup.UserFilter{
-		Limit: 1, After: &signup.UserPosition{CreatedAt: moment, ID: "user_a"},
+		Limit: 1, After: &signup.Position{At: moment, ID: "user_a"},
 	})
 	f.must(err)
 	want(f, "the number of users, whatever the page", count, 4)
@@ -116,7 +116,7 @@ func testPages(f *fixture) {
 		add(fmt.Sprintf("%02d", i), moment.Add(time.Duration(i/10)*time.Millisecond)) // 10, 10 and 5 at once
 	}
 	seen := map[string]int{}
-	var previous *signup.UserPosition
+	var previous *signup.Position
 	filter := signup.UserFilter{Limit: 4}
 	for pages := 1; ; pages++ {
 		users, more, err := f.Directory.Users(f.Context(), inst, filter)
@@ -127,10 +127,10 @@ func testPages(f *fixture) {
 		for _, u := range users {
 			seen[u.ID]++
 			want(f, "the number of identifiers", len(u.Identifiers), 2)
-			if previous != nil && u.CreatedAt.After(previous.CreatedAt) {
+			if previous != nil && u.CreatedAt.After(previous.At) {
 				f.Errorf("%s is newer than %s before it", u.ID, previous.ID)
 			}
-			previous = &signup.UserPosition{CreatedAt: u.CreatedAt, ID: u.ID}
+			previous = &signup.Position{At: u.CreatedAt, ID: u.ID}
 		}
 		if !more {
 			break
@@ -349,7 +349,7 @@ func testTimes(f *fixture) {
 	if !s.EndedAt.IsZero() {
 		f.Errorf("a session that goes on has ended at %v", s.EndedAt)
 	}
-	page, more := f.list(signup.UserFilter{Limit: 5, After: &signup.UserPosition{CreatedAt: u.CreatedAt, ID: u.ID}})
+	page, more := f.list(signup.UserFilter{Limit: 5, After: &signup.Position{At: u.CreatedAt, ID: u.ID}})
 	want(f, "users after the only one", len(page), 0)
 	want(f, "more", more, false)
 }

@@ -44,9 +44,19 @@ func (s *Store) convert(ctx context.Context, c signup.Conversion) (signup.Conver
 		if err != nil {
 			return done, err
 		}
-		creation, ok := c.Build(settings)
+		ticket, err := invitationOf(ctx, x, c)
+		if err != nil {
+			return done, err
+		}
+		creation, ok := c.Build(settings, ticket)
 		if !ok {
 			return done, signup.ErrNotSatisfied
+		}
+		if ticket != nil {
+			// First, because whoever loses it has made nothing in vain.
+			if err := consume(ctx, x, c, creation.User.ID); err != nil {
+				return done, err
+			}
 		}
 		done = signup.Converted{
 			UserID: creation.User.ID, SessionID: creation.Session.ID, SettingsVersion: settings.Version,
@@ -113,16 +123,18 @@ func create(ctx context.Context, x executor, c signup.Conversion, made signup.Cr
 		return 0, err
 	}
 	session := made.Session
-	if _, err := execute(ctx, x, insertSession, session.ID, c.Instance, made.User.ID, c.Client,
-		millis(session.CreatedAt), millis(session.ExpireAt), millis(session.EndedAt)); err != nil {
+	session.Instance, session.UserID, session.ClientID = c.Instance, made.User.ID, c.Client
+	first, err := createSession(ctx, x, session)
+	if err != nil {
 		return 0, err
+	}
+	if !first {
+		return 0, errors.New("the id of the session is in use")
 	}
 	if err := createEvents(ctx, x, c.Instance, made.Events); err != nil {
 		return 0, err
 	}
-	// Last, because a client's other conversions wait for its row.
-	err = queryRow(ctx, x, upsertClient, []any{c.Instance, c.Client, session.ID}, &generation)
-	return generation, err
+	return raiseGeneration(ctx, x, session)
 }
 
 func createUser(ctx context.Context, x executor, instance string, u signup.User, passwordHash string) error {
@@ -186,12 +198,7 @@ func createEvents(ctx context.Context, x executor, instance string, events []sig
 
 // Taken implements [signup.Directory].
 func (s *Store) Taken(ctx context.Context, instance string, identifiers []signup.Identifier) ([]signup.Identifier, error) {
-	args := []any{instance}
-	for _, i := range identifiers {
-		if storable(i.Kind) && storable(i.Norm) {
-			args = append(args, i.Kind, i.Norm)
-		}
-	}
+	args := placeArgs(instance, identifiers)
 	if len(args) == 1 {
 		return nil, nil
 	}
@@ -210,6 +217,18 @@ func (s *Store) Taken(ctx context.Context, instance string, identifiers []signup
 type place struct{ kind, norm string }
 
 func placeOf(i signup.Identifier) place { return place{i.Kind, i.Norm} }
+
+// placeArgs are the instance and kind and norm of the identifiers; those that
+// cannot be in the database are left out.
+func placeArgs(instance string, identifiers []signup.Identifier) []any {
+	args := []any{instance}
+	for _, i := range identifiers {
+		if storable(i.Kind) && storable(i.Norm) {
+			args = append(args, i.Kind, i.Norm)
+		}
+	}
+	return args
+}
 
 func compareIdentifiers(a, b signup.Identifier) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Norm, b.Norm))

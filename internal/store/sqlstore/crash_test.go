@@ -21,6 +21,7 @@ const (
 
 	taskConvert = "convert" // until it is killed
 	taskOpen    = "open"    // and make the first instance
+	taskAdmit   = "admit"   // until it is killed, see admit
 )
 
 // runChild is main of a child process.
@@ -37,6 +38,9 @@ func runChild(task string) error {
 	if task == taskOpen {
 		fmt.Println("created", created)
 		return s.Close()
+	}
+	if task == taskAdmit {
+		return admit(ctx, s)
 	}
 	var running sync.WaitGroup
 	failed := make(chan error, 16)
@@ -63,33 +67,44 @@ func childCommand(t *testing.T, task, url string) *exec.Cmd {
 	return cmd
 }
 
+// killAfter kills a child in the middle of its work, after that many lines, and
+// returns all it has written.
+func killAfter(t *testing.T, task, url string, lines int) (written []string) {
+	t.Helper()
+	cmd := childCommand(t, task, url)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for scanner := bufio.NewScanner(out); scanner.Scan(); {
+		written = append(written, scanner.Text())
+		if len(written) == lines {
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	_ = cmd.Wait() // says that it was killed
+	if len(written) < lines {
+		t.Fatalf("the child ended by itself, after %d lines", len(written))
+	}
+	return written
+}
+
 // Whatever a process has acknowledged is there after it was killed, and every
 // user is whole.
 func TestKilledProcess(t *testing.T) {
 	url := filepath.Join(t.TempDir(), "stepwise.db")
 	var acknowledged []string
 	for round := range 5 {
-		cmd := childCommand(t, taskConvert, url)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewScanner(out)
-		for n := 0; lines.Scan(); n++ {
-			if attempt, ok := strings.CutPrefix(lines.Text(), "converted "); ok {
+		for _, line := range killAfter(t, taskConvert, url, 20+37*round) {
+			if attempt, ok := strings.CutPrefix(line, "converted "); ok {
 				acknowledged = append(acknowledged, attempt)
 			}
-			if n == 20+37*round { // in the middle of others
-				if err := cmd.Process.Kill(); err != nil {
-					t.Fatal(err)
-				}
-			}
 		}
-		_ = cmd.Wait() // says that it was killed
-
 		s, err := Open(t.Context(), Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)

@@ -95,6 +95,16 @@ func isUniqueViolation(err error) bool {
 	return false
 }
 
+// isForeignKeyViolation tells that a statement failed because a row that it
+// refers to is gone.
+func isForeignKeyViolation(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		const foreignKeyViolation = "23503"
+		return e.Code == foreignKeyViolation
+	}
+	return false // in SQLite nothing goes while a transaction looks
+}
+
 // prepared runs statements of which each is parsed once; SQLite would spend
 // more time on parsing than on running them.
 type prepared struct {

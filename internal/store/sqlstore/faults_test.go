@@ -226,7 +226,7 @@ func testConversion(attempt string) signup.Conversion {
 	at := testInstance.At
 	return signup.Conversion{
 		AttemptID: attempt, Instance: testInstance.ID, Client: "client_" + attempt, At: at,
-		Build: func(signup.SettingsVersion) (signup.Creation, bool) {
+		Build: func(signup.SettingsVersion, *signup.Invitation) (signup.Creation, bool) {
 			return signup.Creation{
 				User: signup.User{
 					ID: "user_" + attempt, CreatedAt: at, UpdatedAt: at,
@@ -254,7 +254,11 @@ var rowsOfConversion = map[string]int{"users": 1, "identifiers": 2, "sessions": 
 
 // rowsOfConversions is what a database holds after n conversions and nothing else.
 func rowsOfConversions(n int) map[string]int {
-	rows := map[string]int{"instances": 1, "settings_versions": 1, "signing_keys": 0}
+	rows := map[string]int{}
+	for _, table := range tables {
+		rows[table] = 0
+	}
+	rows["instances"], rows["settings_versions"] = 1, 1
 	for table, each := range rowsOfConversion {
 		rows[table] = n * each
 	}
@@ -329,8 +333,8 @@ func TestEveryStatementOfARefusalFails(t *testing.T) {
 				c := testConversion("owner")
 				c.AttemptID = fmt.Sprintf("%v_%d", f, n)
 				build := c.Build
-				c.Build = func(v signup.SettingsVersion) (signup.Creation, bool) {
-					made, ok := build(v)
+				c.Build = func(v signup.SettingsVersion, ticket *signup.Invitation) (signup.Creation, bool) {
+					made, ok := build(v, ticket)
 					made.User.ID, made.Session.ID = "user_"+c.AttemptID, "sess_"+c.AttemptID
 					return made, ok
 				}

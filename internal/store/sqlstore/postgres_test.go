@@ -2,11 +2,13 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -29,6 +31,7 @@ func TestPostgres(t *testing.T) {
 	t.Run("deadlock", testPostgresDeadlock)
 	t.Run("conversions do not deadlock", testPostgresConversionsDoNotDeadlock)
 	t.Run("settings of a connection", testPostgresSettings)
+	t.Run("plans", testPostgresPlans)
 }
 
 func testPostgresKilled(t *testing.T) {
@@ -181,7 +184,7 @@ func testPostgresRepliesLost(t *testing.T) {
 		t.Errorf("the server has %v", rows)
 	}
 	c := testConversion("a")
-	c.Build = func(signup.SettingsVersion) (signup.Creation, bool) {
+	c.Build = func(signup.SettingsVersion, *signup.Invitation) (signup.Creation, bool) {
 		t.Error("the conversion was made twice")
 		return signup.Creation{}, false
 	}
@@ -254,9 +257,9 @@ func testPostgresConversionsDoNotDeadlock(t *testing.T) {
 				attempt := fmt.Sprintf("%d_%d", round, i)
 				c := testConversion(attempt)
 				build := c.Build
-				c.Build = func(v signup.SettingsVersion) (signup.Creation, bool) {
+				c.Build = func(v signup.SettingsVersion, ticket *signup.Invitation) (signup.Creation, bool) {
 					builds.Add(1)
-					made, ok := build(v)
+					made, ok := build(v, ticket)
 					made.User.Identifiers = nil
 					for k := range 10 {
 						made.User.Identifiers = append(made.User.Identifiers,
@@ -312,5 +315,28 @@ func testPostgresSettings(t *testing.T) {
 	want["statement_timeout"], want["application_name"] = "7s", "mine"
 	if got := show(mustOpen(t, Options{URL: address + "&statement_timeout=7000&application_name=mine"})); !maps.Equal(got, want) {
 		t.Errorf("settings from the address are %v", got)
+	}
+}
+
+// What is due may be many times what the statistics say. Whoever has an id does
+// not look for it there.
+func testPostgresPlans(t *testing.T) {
+	s := mustOpen(t, Options{URL: realtest.Postgres(t)})
+	for statement, args := range map[string][]any{
+		markEvent:       {1, "id"},
+		claimDelivery:   {1, "id", 1, 1},
+		settleDelivery:  {1, 1, 1, 1, "", "inst_1", "id"},
+		selectOldEvents: {1, "id", 1, 1},
+	} {
+		var plan []string
+		err := query(t.Context(), s.db.reader(), "EXPLAIN "+statement, args, func(row *sql.Rows) error {
+			var line string
+			err := row.Scan(&line)
+			plan = append(plan, line)
+			return err
+		})
+		if steps := strings.Join(plan, "\n"); err != nil || len(plan) == 0 || strings.Contains(steps, "_due") {
+			t.Errorf("%s\n%s\n%v", statement, steps, err)
+		}
 	}
 }

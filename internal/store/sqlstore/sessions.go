@@ -41,15 +41,8 @@ func (s *Store) EndSession(ctx context.Context, instance, client, id string, at 
 }
 
 // session reads the only row of sessionColumns.
-func session(ctx context.Context, x executor, statement string, args ...any) (none signup.Session, err error) {
-	found, err := sessions(ctx, x, statement, args...)
-	if err == nil && len(found) == 0 {
-		err = signup.ErrNoRow
-	}
-	if err != nil {
-		return none, err
-	}
-	return found[0], nil
+func session(ctx context.Context, x executor, statement string, args ...any) (signup.Session, error) {
+	return only(sessions(ctx, x, statement, args...))
 }
 
 // sessions reads rows of sessionColumns.

@@ -191,8 +191,36 @@ func TestSQLiteUsesIndexes(t *testing.T) {
 	for _, statement := range []string{
 		selectUser, selectTaken(3), selectSession, selectClientSession, selectClientSessions, endSession,
 		selectConversion, fillInConversion, updateUser, selectSettings, selectNewestSettings, selectSigningKeys,
+		selectUserExists, selectOwners(3), selectLastGeneration,
+		selectInvitation, useInvitation, revokeInvitation,
+		selectEndpoint, selectEndpoints, updateEndpoint, deleteEndpoint, beginReplay,
+		markEvent, selectDelivery, settleDelivery, replayDelivery, replayEvent, replayEventOf, deleteEvent,
 	} {
 		if steps := plan(statement); strings.Contains(steps, "SCAN") && !strings.Contains(steps, "VALUES CLAUSE") {
+			t.Errorf("%s\n%s", statement, steps)
+		}
+	}
+	for _, state := range ticketStates {
+		source, timed := invitationsOf(state)
+		if steps := plan(selectInvitations(source, 2+int(flag(timed)))); steps != "SEARCH invitations USING INDEX invitations_newest (instance_id=? AND (created_at,id)<(?,?))" {
+			t.Errorf("invitations\n%s", steps)
+		}
+	}
+	// Through an index in the order that is asked for, or few rows.
+	for statement, step := range map[string]string{
+		selectNewEvents:     "USING INDEX outbox_due",
+		selectDueDeliveries: "SEARCH d USING INDEX webhook_deliveries_due (endpoint_id=? AND not_before<?)",
+		selectDueEndpoints:  "webhook_deliveries_due (endpoint_id=?",
+		claimDelivery:       "SEARCH webhook_deliveries USING INDEX sqlite_autoindex_webhook_deliveries_1 (id=?)",
+		selectOldEvents:     "SEARCH outbox USING INDEX outbox_oldest",
+		selectEventsSince:   "SEARCH outbox USING INDEX outbox_oldest ((created_at,id)>(?,?))",
+		selectDeliveries(deliveriesSource("", "")):   "SEARCH d USING INDEX webhook_deliveries_newest",
+		selectDeliveries(deliveriesSource("x", "")):  "SEARCH d USING INDEX webhook_deliveries_endpoint",
+		selectDeliveries(deliveriesSource("", "y")):  "SEARCH d USING INDEX webhook_deliveries_event (event_id=?",
+		selectDeliveries(deliveriesSource("x", "y")): "SEARCH d USING INDEX webhook_deliveries_event (event_id=?",
+	} {
+		steps := plan(statement)
+		if !strings.Contains(steps, step) || strings.Contains(steps, "TEMP B-TREE") {
 			t.Errorf("%s\n%s", statement, steps)
 		}
 	}
@@ -208,4 +236,9 @@ func TestSQLiteUsesIndexes(t *testing.T) {
 			t.Errorf("users by %q and %q:\n%s", c.externalID, c.norm, steps)
 		}
 	}
+}
+
+func deliveriesSource(endpointID, eventID string) (source string, next int) {
+	source, args := deliveriesOf(endpointID, eventID)
+	return source, 2 + len(args)
 }

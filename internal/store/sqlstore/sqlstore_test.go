@@ -122,6 +122,7 @@ func addInstance(t testing.TB, s *Store, n signup.NewInstance) {
 
 var tables = []string{
 	"instances", "settings_versions", "clients", "users", "identifiers", "sessions", "conversions", "outbox", "signing_keys",
+	"invitations", "webhook_endpoints", "webhook_deliveries",
 }
 
 func countRows(t testing.TB, s *Store) map[string]int {

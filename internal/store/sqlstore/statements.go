@@ -79,6 +79,7 @@ const (
 	selectUser = `SELECT ` + userColumns + `
 		FROM users u LEFT JOIN identifiers i ON i.user_id = u.id
 		WHERE u.instance_id = $1 AND u.id = $2`
+	selectUserExists = `SELECT 1 FROM users WHERE instance_id = $1 AND id = $2`
 
 	// Counts up the client's generation.
 	upsertClient = `
@@ -87,10 +88,15 @@ const (
 		ON CONFLICT (instance_id, id) DO UPDATE SET
 			generation = clients.generation + 1, last_session_id = excluded.last_session_id
 		RETURNING generation`
+	// Only while that session is the last that has counted it up.
+	selectLastGeneration = `
+		SELECT generation FROM clients
+		WHERE instance_id = $1 AND id = $2 AND last_session_id = $3`
 
 	insertSession = `
 		INSERT INTO sessions (id, instance_id, user_id, client_id, created_at, expire_at, ended_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (id) DO NOTHING`
 	sessionColumns = `id, instance_id, user_id, client_id, created_at, expire_at, ended_at`
 	selectSession  = `SELECT ` + sessionColumns + `
 		FROM sessions WHERE instance_id = $1 AND id = $2`
@@ -126,6 +132,14 @@ func insertIdentifiers(n int) string {
 func selectTaken(n int) string {
 	return `SELECT kind, norm FROM identifiers
 		WHERE instance_id = $1 AND (kind, norm) IN (VALUES ` + tuples(n, "", 2, 2) + `)`
+}
+
+// selectOwners finds the users to whom those of n pairs of kind and norm belong
+// that exist in the instance $1.
+func selectOwners(n int) string {
+	return `SELECT u.id, u.password_hash, i.kind, i.norm, i.display, i.verified_at
+		FROM identifiers i JOIN users u ON u.id = i.user_id
+		WHERE i.instance_id = $1 AND (i.kind, i.norm) IN (VALUES ` + tuples(n, "", 2, 2) + `)`
 }
 
 // insertEvents inserts n rows of id, kind, body, created_at and not_before for

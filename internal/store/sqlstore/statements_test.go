@@ -9,20 +9,26 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"stepwise/engine"
 )
 
-// allStatements are the constants of statements.go, each taken for one
-// statement, and some of what its functions compose.
+// allStatements are the constants of statements*.go, each taken for one
+// statement, and some of what their functions compose.
 func allStatements(t *testing.T) map[string]string {
 	t.Helper()
 	files := token.NewFileSet()
-	file, err := parser.ParseFile(files, "statements.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
+	var parsed []*ast.File
+	for _, name := range []string{"statements.go", "statements_invitations.go", "statements_webhooks.go"} {
+		file, err := parser.ParseFile(files, name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed = append(parsed, file)
 	}
 	config := types.Config{Error: func(error) {}} // imports stay unresolved
 	info := types.Info{Defs: map[*ast.Ident]types.Object{}}
-	_, _ = config.Check("sqlstore", files, []*ast.File{file}, &info)
+	_, _ = config.Check("sqlstore", files, parsed, &info)
 
 	all := map[string]string{}
 	for name, object := range info.Defs {
@@ -40,6 +46,8 @@ func allStatements(t *testing.T) map[string]string {
 		all["insertIdentifiers "+strconv.Itoa(n)] = insertIdentifiers(n)
 		all["insertEvents "+strconv.Itoa(n)] = insertEvents(n)
 		all["selectTaken "+strconv.Itoa(n)] = selectTaken(n)
+		all["selectOwners "+strconv.Itoa(n)] = selectOwners(n)
+		all["insertDeliveries "+strconv.Itoa(n)] = insertDeliveries(n)
 	}
 	for _, externalID := range []string{"", "x"} {
 		for _, norm := range []string{"", "y"} {
@@ -48,19 +56,39 @@ func allStatements(t *testing.T) map[string]string {
 			all["countUsers "+externalID+norm] = countUsers(source)
 		}
 	}
+	for _, state := range ticketStates {
+		source, timed := invitationsOf(state)
+		args := 1
+		if timed {
+			args = 2
+		}
+		all["selectInvitations "+source] = selectInvitations(source, args+1)
+		all["countInvitations "+source] = countInvitations(source)
+	}
+	for _, endpoint := range []string{"", "x"} {
+		for _, event := range []string{"", "y"} {
+			source, args := deliveriesOf(endpoint, event)
+			all["selectDeliveries "+endpoint+event] = selectDeliveries(source, 2+len(args))
+		}
+	}
 	return all
+}
+
+// ticketStates are those by which invitations are selected, nil for all.
+var ticketStates = []*engine.TicketState{
+	nil, new(engine.TicketValid), new(engine.TicketRevoked), new(engine.TicketExpired), new(engine.TicketUsed),
 }
 
 var (
 	parameter   = regexp.MustCompile(`\$\d+`)
 	notPortable = regexp.MustCompile(`(?i)\bFOR (UPDATE|SHARE)\b|\b(ANY|LOWER|UPPER|NOW|STRFTIME|DATETIME|UNIXEPOCH)\s*\(|` +
 		`CURRENT_TIMESTAMP|\|\||::|\?|\bILIKE\b|\bGLOB\b|\bREPLACE INTO\b|\bOR IGNORE\b|"`)
-	kinds = regexp.MustCompile(`^\s*(SELECT|INSERT|UPDATE|DELETE)\b`)
+	verbs = regexp.MustCompile(`^\s*(SELECT|INSERT|UPDATE|DELETE)\b`)
 )
 
 // complaint says what is wrong with a statement, empty for nothing.
 func complaint(statement string) string {
-	if !kinds.MatchString(statement) {
+	if !verbs.MatchString(statement) {
 		return "is no statement"
 	}
 	if bad := notPortable.FindString(statement); bad != "" {
@@ -81,7 +109,7 @@ func complaint(statement string) string {
 
 func TestStatementsArePortable(t *testing.T) {
 	all := allStatements(t)
-	if len(all) < 25+36 {
+	if len(all) < 47+60+4+14 {
 		t.Errorf("only %d statements were found", len(all))
 	}
 	for name, statement := range all {

@@ -1,5 +1,5 @@
-// Package sqlstore keeps instances, settings, users, sessions and conversions
-// in SQLite or PostgreSQL.
+// Package sqlstore keeps instances, settings, users, sessions, conversions,
+// invitations and webhooks in SQLite or PostgreSQL.
 //
 // Every statement is one text for both databases, and so is every transaction:
 // a function that may run more than once. The databases differ in how such a
@@ -9,7 +9,9 @@
 // commits itself.
 //
 // What makes a conversion happen once is the primary key of its attempt, see
-// [Store.Convert].
+// [Store.Convert]. Whatever else several want and one may have, an invitation, a
+// delivery, an event, is taken by an UPDATE that affects its row only as long as
+// nobody has it.
 package sqlstore
 
 import (

@@ -17,21 +17,14 @@ func (s *Store) User(ctx context.Context, instance, id string) (signup.User, err
 }
 
 func userByID(ctx context.Context, x executor, instance, id string) (signup.User, error) {
-	users, err := scanUsers(ctx, x, selectUser, instance, id)
-	if err == nil && len(users) == 0 {
-		err = signup.ErrNoRow
-	}
-	if err != nil {
-		return signup.User{}, err
-	}
-	return users[0], nil
+	return only(scanUsers(ctx, x, selectUser, instance, id))
 }
 
 // Users implements [signup.Directory]. A limit below 1 returns no users.
 func (s *Store) Users(ctx context.Context, instance string, f signup.UserFilter) (page []signup.User, more bool, err error) {
 	createdAt, id := int64(math.MaxInt64), "" // after everybody
 	if f.After != nil {
-		createdAt, id = millis(f.After.CreatedAt), f.After.ID
+		createdAt, id = millis(f.After.At), f.After.ID
 	}
 	limit := max(f.Limit, 0)
 	source, filters := usersOf(f.ExternalID, f.Norm)

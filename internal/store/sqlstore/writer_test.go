@@ -81,7 +81,9 @@ func TestGroupCommit(t *testing.T) {
 		}
 		c := testConversion(fmt.Sprint(k))
 		if k%3 == 1 {
-			c.Build = func(signup.SettingsVersion) (signup.Creation, bool) { return signup.Creation{}, false }
+			c.Build = func(signup.SettingsVersion, *signup.Invitation) (signup.Creation, bool) {
+				return signup.Creation{}, false
+			}
 		}
 		return c
 	})
@@ -159,7 +161,9 @@ func TestFailedCommitFailsEveryJob(t *testing.T) {
 			answers := waiting(s, 10, func(k int) signup.Conversion {
 				if k == 5 {
 					c := testConversion("refused")
-					c.Build = func(signup.SettingsVersion) (signup.Creation, bool) { return signup.Creation{}, false }
+					c.Build = func(signup.SettingsVersion, *signup.Invitation) (signup.Creation, bool) {
+						return signup.Creation{}, false
+					}
 					return c
 				}
 				return testConversion("same") // all but the first rest on a row that is going to be lost
@@ -186,7 +190,7 @@ func TestCallerThatLeavesTheQueue(t *testing.T) {
 	release := busy(t, t.Context(), s)
 	ctx, cancel := context.WithCancel(t.Context())
 	c := testConversion("a")
-	c.Build = func(signup.SettingsVersion) (signup.Creation, bool) {
+	c.Build = func(signup.SettingsVersion, *signup.Invitation) (signup.Creation, bool) {
 		t.Error("the conversion was made although nobody waits for it")
 		return signup.Creation{}, false
 	}
@@ -213,10 +217,10 @@ func TestCallerThatLeavesARunningTransaction(t *testing.T) {
 	building, finish := make(chan struct{}), make(chan struct{})
 	c := testConversion("a")
 	build := c.Build
-	c.Build = func(v signup.SettingsVersion) (signup.Creation, bool) {
+	c.Build = func(v signup.SettingsVersion, ticket *signup.Invitation) (signup.Creation, bool) {
 		close(building)
 		<-finish
-		return build(v)
+		return build(v, ticket)
 	}
 	answered := make(chan error, 1)
 	go func() {
