@@ -22,7 +22,12 @@ import (
 	"stepwise/graph"
 	"stepwise/internal/config"
 	"stepwise/internal/deliver"
+	"stepwise/internal/deliver/webhook"
+	"stepwise/internal/landing"
+	"stepwise/internal/outbound"
 	"stepwise/internal/password"
+	"stepwise/internal/prove/oidc"
+	"stepwise/internal/prove/siwe"
 	"stepwise/internal/signup"
 	"stepwise/internal/store/redisstore"
 	"stepwise/internal/store/sqlstore"
@@ -99,11 +104,25 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err != nil {
 		return err
 	}
+	development := c.Mode == config.Development
+	client := outbound.NewClient(outbound.Options{AllowPrivate: development})
+	var events *webhook.Dispatcher
 	service := signup.New(signup.Config{
 		Attempts: attempts, Hints: attempts, Budgets: attempts, Directory: directory, Messenger: senders,
-		Hasher: hasher, Keys: keys, Issuer: c.PublicURL.String(), Logger: log,
-		Can: engine.Capabilities{SendEmail: senders.Sends(signup.ChannelEmail), SendSMS: senders.Sends(signup.ChannelSMS)},
+		Accounts: oidc.New(oidc.Options{Client: client, Logger: log}), Wallets: siwe.Prover{},
+		Hasher: hasher, Keys: keys, Issuer: c.PublicURL.String(), Development: development, Logger: log,
+		Can:           engine.Capabilities{SendEmail: senders.Sends(signup.ChannelEmail), SendSMS: senders.Sends(signup.ChannelSMS)},
+		EventsPending: func() { events.Wake() },
 	})
+	events = webhook.New(webhook.Config{
+		Source: service, Client: client, Logger: log,
+		IsPrivate: func(err error) bool {
+			return errors.Is(err, outbound.ErrPrivateAddress) || errors.Is(err, outbound.ErrPlainHTTP)
+		},
+	})
+	stopEvents := background(ctx, events.Run)
+	defer stopEvents()
+	defer service.Wait()
 	warn(ctx, service, first, log)
 	api := graphqlServer(c, service, log)
 	server := &http.Server{
@@ -113,6 +132,21 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	greet(stdout, c, first, outbox != nil)
 	return serve(ctx, server, api, listener, log)
+}
+
+// background runs something until ctx ends or stop is called, which waits for its
+// end.
+func background(ctx context.Context, run func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = run(ctx) // ends with ctx
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 func logger(c config.Config, out io.Writer) *slog.Logger {
@@ -184,7 +218,7 @@ func graphqlServer(c config.Config, service *signup.Service, log *slog.Logger) *
 	})
 }
 
-func routes(c config.Config, service *signup.Service, api http.Handler, outbox *deliver.Outbox, log *slog.Logger, stores ...signup.Pinger) http.Handler {
+func routes(c config.Config, service *signup.Service, api *transport.Server, outbox *deliver.Outbox, log *slog.Logger, stores ...signup.Pinger) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", api)
 	mux.HandleFunc("GET /.well-known/jwks.json", func(w http.ResponseWriter, r *http.Request) {
@@ -203,6 +237,20 @@ func routes(c config.Config, service *signup.Service, api http.Handler, outbox *
 		w.Header().Set("Cache-Control", "public, max-age=60")
 		w.Write(set)
 	})
+	pages := landing.New(landing.Config{
+		Service: service, PublicURL: c.PublicURL, Logger: log,
+		Authenticate: func(r *http.Request, publishableKey string) (signup.Principal, error) {
+			return service.Authenticate(r.Context(), signup.Credentials{
+				PublishableKey: publishableKey, Cookie: func(name string) string { return api.CookieValue(r, name) },
+			})
+		},
+		SetCookie: func(w http.ResponseWriter, instance, token string) {
+			api.SetClientCookie(w, signup.CookieName(instance), token, clientCookieAge)
+		},
+	})
+	for _, path := range []string{landing.CallbackPath, landing.VerifyPath, landing.StylePath} {
+		mux.Handle(path, pages)
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)

@@ -79,21 +79,28 @@ type Value struct {
 // account, in progress or done.
 type Verification struct {
 	Strategy Strategy
-	// Key is the canonical value that is verified.
-	Key      string
+	// Key is the canonical value that is verified: an address, a wallet, or the
+	// [Account.Key] of an account, empty until that is known.
+	Key string
+	// Provider names the provider of an external account.
+	Provider string
+	// Detail is the shell's: what it has to know of the challenge later on.
+	Detail   string
 	Verified bool
 	// Transferable: what was proven belongs to a user already.
 	Transferable bool
 	// Failure is the code of what went wrong for good; empty while nothing has.
 	Failure Code
-	// Nonce and Generation bind a code to one sending.
+	// Nonce and Generation bind a proof to one challenge.
 	Nonce      string
 	Generation uint32
 	// Guesses are the wrong codes given since the last sending.
 	Guesses  uint8
 	SentAt   time.Time
 	ResendAt time.Time
-	// ExpireAt is the first moment at which the challenge is worthless.
+	// ExpireAt is the first moment at which the challenge is worthless. Once a
+	// wallet or an account is proven, it is when the proof is too old to be
+	// transferred.
 	ExpireAt time.Time
 	// Lapsed records that the passing of ExpireAt has been noted.
 	Lapsed bool
@@ -134,6 +141,7 @@ type Strategy string
 
 const (
 	EmailCode     Strategy = "EMAIL_CODE"
+	EmailLink     Strategy = "EMAIL_LINK"
 	PhoneCode     Strategy = "PHONE_CODE"
 	Web3Signature Strategy = "WEB3_SIGNATURE"
 	OAuth         Strategy = "OAUTH"
@@ -145,7 +153,7 @@ const (
 // Attribute returns what the strategy verifies, for those a client can start.
 func (s Strategy) Attribute() (Attribute, bool) {
 	switch s {
-	case EmailCode:
+	case EmailCode, EmailLink:
 		return EmailAddress, true
 	case PhoneCode:
 		return PhoneNumber, true
@@ -160,18 +168,24 @@ func (s Strategy) Attribute() (Attribute, bool) {
 // StrategiesFor returns the ways to verify an attribute; none for those that
 // are not verified.
 func StrategiesFor(a Attribute) []Strategy {
-	for _, s := range []Strategy{EmailCode, PhoneCode, Web3Signature, OAuth} {
+	var list []Strategy
+	for _, s := range []Strategy{EmailCode, EmailLink, PhoneCode, Web3Signature, OAuth} {
 		if verifies, _ := s.Attribute(); verifies == a {
-			return []Strategy{s}
+			list = append(list, s)
 		}
 	}
-	return nil
+	return list
 }
 
-// Account is an external account whose ownership is proven: the provider and
-// its subject are the identity, the rest is what the provider says about it.
+// Account is an external account whose ownership is proven: issuer and subject
+// are the identity, the rest is what the provider says about it.
 type Account struct {
+	// Provider is the provider's name in the settings, Asked the issuer that the
+	// name stood for when the account was proven. Issuer is another where the one
+	// asked speaks for many.
 	Provider string
+	Asked    string
+	Issuer   string
 	Subject  string
 	// Sent are the values the provider sent, by attribute; Presence is Given
 	// or Unset.
@@ -180,6 +194,10 @@ type Account struct {
 	// only for a literal JSON true.
 	EmailVerified bool
 }
+
+// Key is the canonical form of the account's identity. The provider's name in
+// the settings is no part of it: names change.
+func (a Account) Key() string { return a.Issuer + " " + a.Subject }
 
 // TicketState is what is known of a ticket at the last look.
 type TicketState uint8

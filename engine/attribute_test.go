@@ -47,7 +47,7 @@ func TestSetsListTheirMembersInOneOrder(t *testing.T) {
 // the other.
 func TestStrategiesVerifyWhatTheyAreFor(t *testing.T) {
 	for a, want := range map[engine.Attribute][]engine.Strategy{
-		engine.EmailAddress: {engine.EmailCode}, engine.PhoneNumber: {engine.PhoneCode},
+		engine.EmailAddress: {engine.EmailCode, engine.EmailLink}, engine.PhoneNumber: {engine.PhoneCode},
 		engine.Web3Wallet: {engine.Web3Signature}, engine.ExternalAccount: {engine.OAuth}, engine.Username: nil,
 	} {
 		if got := engine.StrategiesFor(a); !slices.Equal(got, want) {

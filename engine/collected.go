@@ -64,20 +64,20 @@ func collect(s Settings, a Attempt) collected {
 }
 
 // accountCounts: an account fills, waives and satisfies only while its
-// provider is enabled and, under the legacy algorithm, only with an email
+// provider is enabled and the one it was, and, under the legacy algorithm, only with an email
 // address that the provider has verified.
 func accountCounts(s Settings, a Attempt) bool {
 	if a.Account == nil || a.Taken.Has(ExternalAccount) {
 		return false
 	}
-	_, enabled := s.provider(a.Account.Provider)
+	_, enabled := s.vouching(*a.Account)
 	return enabled && (s.Progressive || AccountVerifiesEmail(s, *a.Account))
 }
 
 // AccountVerifiesEmail reports whether the address the provider sent counts as
 // verified: the provider is trusted for it, and claims it literally.
 func AccountVerifiesEmail(s Settings, account Account) bool {
-	p, ok := s.provider(account.Provider)
+	p, ok := s.vouching(account)
 	return ok && p.TrustEmail && account.EmailVerified && account.Sent[EmailAddress].Presence == Given
 }
 
@@ -89,7 +89,7 @@ func (c collected) inForce(s Settings, a Attempt, attribute Attribute) Value {
 		if !c.account {
 			return Value{}
 		}
-		return Value{Given, a.Account.Provider, a.Account.Provider + ":" + a.Account.Subject}
+		return Value{Given, a.Account.Provider, a.Account.Key()}
 	case LegalAccepted:
 		if a.Consent == nil || a.Consent.Version != s.LegalVersion {
 			return Value{}

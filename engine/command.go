@@ -37,20 +37,36 @@ type Change struct {
 type Start struct {
 	Strategy Strategy
 	Nonce    string
+	// Provider is the one that OAUTH goes to.
+	Provider string
+	// Wallet is the canonical address that WEB3_SIGNATURE is to prove.
+	Wallet string
+	// Detail is kept with the challenge as it is.
+	Detail string
 }
 
-// Check offers a code. Matches says whether it equals the one that the open
-// challenge derives; it means nothing where there is no open challenge.
+// Check offers a proof: a code, a link, or a wallet's signature. Matches says
+// whether it is the one that the open challenge asks for; it means nothing where
+// there is no open challenge.
 type Check struct {
 	Attribute Attribute
-	Matches   bool
+	// Nonce is that of the challenge which the proof names; empty where it names
+	// none, as a code does not.
+	Nonce   string
+	Matches bool
+	// Wrong says what is wrong with a proof that does not match; CODE_INCORRECT
+	// where empty.
+	Wrong Code
 }
 
 // Outcome is the result of a proof made elsewhere: exactly one of Account,
 // Wallet and Failure is set. Attribute is EXTERNAL_ACCOUNT or WEB3_WALLET.
 type Outcome struct {
 	Attribute Attribute
-	Account   *Account
+	// Nonce is that of the challenge which the proof answers; it must be open.
+	// Empty where there was none.
+	Nonce   string
+	Account *Account
 	// Wallet is the canonical address whose control is proven.
 	Wallet  string
 	Failure Code
@@ -63,6 +79,8 @@ type Facts struct {
 	// Taken are the attributes whose value in this command belongs to a user of
 	// the instance already.
 	Taken Set
+	// SentTaken are those of the values sent with the command's Account that do.
+	SentTaken Set
 	// Can is what this deployment can do.
 	Can Capabilities
 }
@@ -86,6 +104,8 @@ const (
 	CodeIncorrect        Code = "CODE_INCORRECT"
 	CodeEmailNotVerified Code = "PROVIDER_EMAIL_NOT_VERIFIED"
 	CodeTransferable     Code = "BELONGS_TO_EXISTING_USER"
+	CodeProviderDisabled Code = "PROVIDER_NOT_ENABLED"
+	CodeRestricted       Code = "SIGN_UP_RESTRICTED"
 )
 
 // Where tells which part of a command a problem concerns.

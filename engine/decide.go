@@ -2,14 +2,6 @@ package engine
 
 import "time"
 
-// Lifetimes of a challenge.
-const (
-	// CodeLifetime is how long a code is good for.
-	CodeLifetime = 10 * time.Minute
-	// ResendInterval is how long starting again sends nothing.
-	ResendInterval = 30 * time.Second
-)
-
 // Decide applies a command of the sign-up's owner. A final attempt refuses
 // everything; so does one past its deadline, which becomes abandoned.
 //
@@ -166,48 +158,6 @@ func (d *deciding) consent(given bool) {
 	}
 }
 
-// outcome records what a prover found. What was proven but belongs to a user
-// counts for nothing here; it is transferable.
-func (d *deciding) outcome(o Outcome) {
-	v := Verification{Strategy: Web3Signature, Key: o.Wallet}
-	if o.Attribute == ExternalAccount {
-		v.Strategy, v.Key = OAuth, ""
-		if o.Account != nil {
-			v.Key = o.Account.Provider + ":" + o.Account.Subject
-		}
-	}
-	switch {
-	case o.Failure != "":
-		v.Failure = o.Failure
-	case !d.settings.Enabled().Has(o.Attribute) || o.Account != nil && !d.providerEnabled(o.Account.Provider):
-		v.Failure = CodeFieldDisabled
-	case d.facts.Taken.Has(o.Attribute):
-		v.Transferable, v.Failure = true, CodeTransferable
-	case o.Account != nil && !d.settings.Progressive && !AccountVerifiesEmail(d.settings, *o.Account):
-		v.Failure = CodeEmailNotVerified
-	default:
-		v.Verified = true
-		d.accept(o)
-	}
-	d.changed = true
-	d.attempt.Verifications[o.Attribute] = &v
-}
-
-func (d *deciding) providerEnabled(name string) bool {
-	_, ok := d.settings.provider(name)
-	return ok
-}
-
-func (d *deciding) accept(o Outcome) {
-	d.attempt.Taken &^= SetOf(o.Attribute)
-	if o.Account != nil {
-		account := *o.Account
-		d.attempt.Account = &account
-		return
-	}
-	d.attempt.Values[Web3Wallet] = Value{Given, o.Wallet, o.Wallet}
-}
-
 // endOutdatedVerifications drops the verification of an address that is no
 // longer the one in force, and with it its codes, for good.
 func (d *deciding) endOutdatedVerifications() {
@@ -231,79 +181,4 @@ func (d *deciding) address(a Attribute) Value {
 		}
 	}
 	return Value{}
-}
-
-// start begins a verification. Starting again before the challenge may be sent
-// anew changes nothing and succeeds.
-func (d *deciding) start(index int, s Start) {
-	a, ok := s.Strategy.Attribute()
-	if !ok || !Verifiable.Has(a) {
-		d.problems = append(d.problems, Problem{Code: CodeStrategyInvalid, Where: WhereStart, Index: index})
-		return
-	}
-	value := d.address(a)
-	current := d.attempt.Verifications[a]
-	switch {
-	case !d.settings.Enabled().Has(a):
-		d.refuse(CodeFieldDisabled, WhereStart, a, index)
-	case value.Presence != Given:
-		d.refuse(CodeValueMissing, WhereStart, a, index)
-	case proven(d.settings, d.attempt, a, value.Key):
-		d.refuse(CodeAlreadyVerified, WhereStart, a, index)
-	case !d.facts.Can.deliver(a):
-		d.refuse(CodeCannotDeliver, WhereStart, a, index)
-	case current != nil && d.facts.Now.Before(current.ResendAt):
-	default:
-		d.challenge(index, a, value, s)
-	}
-}
-
-func (d *deciding) challenge(index int, a Attribute, value Value, s Start) {
-	var generation uint32
-	if current := d.attempt.Verifications[a]; current != nil {
-		generation = current.Generation + 1
-	}
-	v := Verification{
-		Strategy: s.Strategy, Key: value.Key, Nonce: s.Nonce, Generation: generation,
-		SentAt: d.facts.Now, ResendAt: d.facts.Now.Add(ResendInterval), ExpireAt: d.facts.Now.Add(CodeLifetime),
-	}
-	d.changed = true
-	d.attempt.Verifications[a] = &v
-	d.sends = append(d.sends, Send{a, s.Strategy, value, s.Nonce, generation, v.ExpireAt, index})
-}
-
-func (c Capabilities) deliver(a Attribute) bool {
-	return a == EmailAddress && c.SendEmail || a == PhoneNumber && c.SendSMS
-}
-
-// check compares a code. The right code of a verification already done
-// succeeds again and changes nothing.
-func (d *deciding) check(c Check) {
-	v := d.attempt.Verifications[c.Attribute]
-	switch {
-	case !d.settings.Enabled().Has(c.Attribute):
-		d.refuse(CodeFieldDisabled, WhereCheck, c.Attribute, 0)
-	case v == nil || !Verifiable.Has(c.Attribute) || v.Key != d.address(c.Attribute).Key:
-		d.refuse(CodeNotStarted, WhereCheck, c.Attribute, 0)
-	case v.Verified && !c.Matches:
-		d.refuse(CodeAlreadyVerified, WhereCheck, c.Attribute, 0)
-	case v.Verified:
-	case v.Guesses >= MaxGuesses:
-		d.refuse(CodeTooManyGuesses, WhereCheck, c.Attribute, 0)
-	case v.Status(d.facts.Now) == VerificationExpired:
-		d.refuse(CodeExpired, WhereCheck, c.Attribute, 0)
-	default:
-		d.guess(c, *v)
-	}
-}
-
-func (d *deciding) guess(c Check, v Verification) {
-	d.changed = true
-	if c.Matches {
-		v.Verified = true
-	} else {
-		v.Guesses++
-		d.refuse(CodeIncorrect, WhereCheck, c.Attribute, 0)
-	}
-	d.attempt.Verifications[c.Attribute] = &v
 }

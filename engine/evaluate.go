@@ -57,7 +57,7 @@ func Evaluate(s Settings, a Attempt) Verdict {
 	v.Unverified = f.present & s.mustVerify() &^ f.proved
 	v.explain(v.Unverified, ReasonMustBeVerified)
 	if a.Account != nil && !f.account && enabled.Has(ExternalAccount) && !s.Progressive && !a.Taken.Has(ExternalAccount) {
-		if _, ok := s.provider(a.Account.Provider); ok {
+		if _, ok := s.vouching(*a.Account); ok {
 			v.explain(SetOf(ExternalAccount), ReasonEmailNotVerified)
 		}
 	}
@@ -142,6 +142,10 @@ func (v *Verdict) demandReplacements(taken Set) {
 	v.require(taken, ReasonTaken)
 }
 
+// shutOut reports whether only an invitation would let the sign-up complete. What is
+// proven in it may still turn out to belong to a user, who comes back by it.
+func shutOut(s Settings, a Attempt) bool { return s.Restricted && a.Ticket == nil }
+
 func blockers(s Settings, a Attempt) []Blocker {
 	var list []Blocker
 	enabled := s.Enabled()
@@ -151,7 +155,7 @@ func blockers(s Settings, a Attempt) []Blocker {
 	switch {
 	case a.Ticket != nil && a.Ticket.State != TicketValid:
 		list = append(list, Blocker{Code: BlockedTicket, Remedy: UseInvitation})
-	case s.Restricted && a.Ticket == nil:
+	case shutOut(s, a):
 		list = append(list, Blocker{Code: BlockedRestricted, Remedy: UseInvitation})
 	}
 	if (enabled & Identifiers).Empty() {

@@ -29,6 +29,8 @@ var everything = engine.Capabilities{SendEmail: true, SendSMS: true, ProveWallet
 const (
 	google = "google"
 	forum  = "forum"
+
+	googleIssuer = "https://google.test"
 )
 
 const terms = "terms-2"
@@ -137,7 +139,7 @@ func signedInWith(acc *engine.Account) happening {
 	return func(at *engine.Attempt) {
 		at.Account = acc
 		at.Verifications[engine.ExternalAccount] = &engine.Verification{
-			Strategy: engine.OAuth, Key: acc.Provider + ":" + acc.Subject, Verified: true}
+			Strategy: engine.OAuth, Key: acc.Key(), Verified: true}
 	}
 }
 
@@ -149,7 +151,7 @@ type sent struct {
 
 // googleAccount comes with an address that the provider claims to have verified.
 func googleAccount(address string, more ...sent) *engine.Account {
-	acc := &engine.Account{Provider: google, Subject: "g-1", EmailVerified: true}
+	acc := &engine.Account{Provider: google, Issuer: googleIssuer, Subject: "g-1", EmailVerified: true}
 	acc.Sent[engine.EmailAddress] = text(address)
 	for _, m := range more {
 		acc.Sent[m.attribute] = text(m.key)
@@ -167,13 +169,13 @@ func unverifiedGoogleAccount(address string) *engine.Account {
 
 // emptyGoogleAccount comes without an address.
 func emptyGoogleAccount() *engine.Account {
-	return &engine.Account{Provider: google, Subject: "g-1"}
+	return &engine.Account{Provider: google, Issuer: googleIssuer, Subject: "g-1"}
 }
 
 // forumAccount claims a verified address, but its provider is not trusted.
 func forumAccount(address string) *engine.Account {
 	acc := googleAccount(address)
-	acc.Provider = forum
+	acc.Provider, acc.Issuer = forum, "https://forum.test"
 	return acc
 }
 
@@ -216,8 +218,17 @@ func withdraw(a engine.Attribute) engine.Command {
 	return c
 }
 
+// start begins a verification: of the account at google, of the wallet 0xabc, or
+// of the address in force.
 func start(strategy engine.Strategy) engine.Command {
-	return engine.Command{Start: []engine.Start{{Strategy: strategy, Nonce: "nonce-1"}}}
+	s := engine.Start{Strategy: strategy, Nonce: "nonce-1"}
+	switch strategy {
+	case engine.OAuth:
+		s.Provider = google
+	case engine.Web3Signature:
+		s.Wallet = "0xabc"
+	}
+	return engine.Command{Start: []engine.Start{s}}
 }
 
 func answer(a engine.Attribute, right bool) engine.Command {
@@ -226,6 +237,13 @@ func answer(a engine.Attribute, right bool) engine.Command {
 
 func accountProved(acc *engine.Account) engine.Command {
 	return engine.Command{Outcome: &engine.Outcome{Attribute: engine.ExternalAccount, Account: acc}}
+}
+
+// returned is what came back from the provider for the challenge of that nonce.
+func returned(nonce string, acc *engine.Account) engine.Command {
+	c := accountProved(acc)
+	c.Outcome.Nonce = nonce
+	return c
 }
 
 func walletSigned(address string) engine.Command {

@@ -187,7 +187,7 @@ func TestEveryActionOfferedIsOpen(t *testing.T) {
 					t.Fatalf("%v is disabled, and %v is offered", r.Attribute, r.Actions)
 				}
 				for _, action := range r.Actions {
-					for _, c := range commandsFor(r.Attribute, action) {
+					for _, c := range commandsFor(s, d.Attempt, r.Attribute, action) {
 						if problems := engine.Decide(s, d.Attempt, c, facts).Problems; len(problems) > 0 {
 							t.Fatalf("%v of %v is offered and refused: %v", action, r.Attribute, problems)
 						}
@@ -203,22 +203,27 @@ func TestEveryActionOfferedIsOpen(t *testing.T) {
 	})
 }
 
-// commandsFor are the commands that an action stands for; proofs that are made
-// elsewhere are not commands of the engine's.
-func commandsFor(a engine.Attribute, action engine.Action) []engine.Command {
-	switch action.Kind {
-	case engine.ActionProvide:
+// commandsFor are the commands that an action stands for.
+func commandsFor(s engine.Settings, at engine.Attempt, a engine.Attribute, action engine.Action) []engine.Command {
+	switch {
+	case action.Kind == engine.ActionProvide:
 		return []engine.Command{give(a, "fresh")}
-	case engine.ActionClear:
+	case action.Kind == engine.ActionClear:
 		return []engine.Command{withdraw(a)}
-	case engine.ActionCheck:
+	case action.Kind == engine.ActionCheck && a == engine.ExternalAccount:
+		return []engine.Command{returned(at.Verifications[a].Nonce, googleAccount(sentEmail))}
+	case action.Kind == engine.ActionCheck:
 		return []engine.Command{answer(a, true)}
 	}
 	var list []engine.Command
 	for _, strategy := range action.Strategies {
-		if proves, ok := strategy.Attribute(); ok && engine.Verifiable.Has(proves) {
-			list = append(list, start(strategy))
+		c := start(strategy)
+		for _, p := range s.Providers {
+			if p.Enabled && strategy == engine.OAuth {
+				c.Start[0].Provider = p.Name
+			}
 		}
+		list = append(list, c)
 	}
 	return list
 }

@@ -214,6 +214,29 @@ func TestReopenedAccountOrWalletIsTransferable(t *testing.T) {
 		does(withdraw(engine.ExternalAccount)).completes()
 }
 
+// TestReopenedSignUpTransfersOnlyWhatWasProven: a challenge that was started
+// after the proof names somebody else's wallet perhaps, and proves nothing of it.
+func TestReopenedSignUpTransfersOnlyWhatWasProven(t *testing.T) {
+	s := instance(providers, optional(engine.Web3Wallet), required(engine.FirstName))
+	another := start(engine.Web3Signature)
+	another.Start[0].Wallet = "0xsomebody else's"
+	j := begin(t, s, signedInWith(googleAccount(sentEmail)), walletProved).does(another, start(engine.OAuth))
+	j.attempt = engine.Reopen(engine.BeginCompletion(j.attempt), account|wallet)
+	j.verification(engine.Web3Wallet, engine.VerificationUnverified).
+		verification(engine.ExternalAccount, engine.VerificationUnverified).
+		value(engine.Web3Wallet, "").value(engine.ExternalAccount, "")
+	for _, a := range []engine.Attribute{engine.Web3Wallet, engine.ExternalAccount} {
+		if v := j.attempt.Verifications[a]; v.Transferable || v.Failure != "" {
+			t.Errorf("%v: %+v", a, *v)
+		}
+	}
+
+	failed := engine.Command{Outcome: &engine.Outcome{Attribute: engine.ExternalAccount, Nonce: "nonce-1", Failure: "PROVIDER_SAID_NO"}}
+	j = begin(t, s, signedInWith(googleAccount(sentEmail))).does(start(engine.OAuth), failed)
+	j.attempt = engine.Reopen(engine.BeginCompletion(j.attempt), account)
+	j.verification(engine.ExternalAccount, engine.VerificationFailed)
+}
+
 func TestTakenFieldThatIsDisabledHoldsUpNothing(t *testing.T) {
 	on := instance(requiredVerified(engine.EmailAddress), optional(engine.Username), optional(engine.Password))
 	off := instance(requiredVerified(engine.EmailAddress), optional(engine.Password))

@@ -43,18 +43,40 @@ func Reopen(a Attempt, taken Set) Attempt {
 		if a.Values[attribute].Presence == Given {
 			a.Values[attribute].Presence = Unset
 		}
-		v := a.Verifications[attribute]
-		a.Verifications[attribute] = nil
-		if v != nil && Proven.Has(attribute) {
-			moved := *v
-			moved.Verified, moved.Transferable, moved.Failure = false, true, CodeTransferable
-			a.Verifications[attribute] = &moved
-		}
+		a.Verifications[attribute] = reopened(a.Verifications[attribute], attribute)
 	}
 	if taken.Has(ExternalAccount) {
 		a.Account = nil
 	}
 	return a
+}
+
+// reopened is what remains of the verification of an identifier that was taken. A
+// wallet or an account that was proven is transferable. A challenge that waits for
+// its answer waits on: nothing is proven of what it names, and whoever it belongs
+// to, it is not what was taken.
+func reopened(v *Verification, a Attribute) *Verification {
+	switch {
+	case v == nil || !Proven.Has(a):
+		return nil
+	case !v.Verified:
+		return v
+	}
+	moved := *v
+	moved.Verified, moved.Transferable, moved.Failure = false, true, CodeTransferable
+	return &moved
+}
+
+// NoteTicket notes what has become of the invitation that the attempt began with.
+// It reports whether there was anything to note.
+func NoteTicket(a Attempt, state TicketState) (Attempt, bool) {
+	if a.Lifecycle != Open || a.Ticket == nil || a.Ticket.State == state {
+		return a, false
+	}
+	ticket := *a.Ticket
+	ticket.State = state
+	a.Ticket = &ticket
+	return a, true
 }
 
 // Undelivered notes that the challenge of that nonce never went out, so that

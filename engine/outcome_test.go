@@ -51,7 +51,7 @@ func TestProviderEmail(t *testing.T) {
 		{"claimed unverified", unverifiedGoogleAccount(sentEmail), none, email, engine.VerificationFailed},
 		{"not trusted", forumAccount(sentEmail), none, email, engine.VerificationFailed},
 		{"no email", emptyGoogleAccount(), email, none, engine.VerificationFailed},
-		{"no email, claimed verified", &engine.Account{Provider: google, Subject: "g-1", EmailVerified: true}, email, none, engine.VerificationFailed},
+		{"no email, claimed verified", &engine.Account{Provider: google, Issuer: googleIssuer, Subject: "g-1", EmailVerified: true}, email, none, engine.VerificationFailed},
 	}
 	for _, test := range tests {
 		t.Run("progressive, "+test.name, func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestSecondVerifiedAccountReplacesTheFirst(t *testing.T) {
 	second := googleAccount("second@example.test")
 	second.Subject = "g-2"
 	j := begin(t, s).does(accountProved(googleAccount(sentEmail)), accountProved(second)).
-		value(engine.EmailAddress, "second@example.test").value(engine.ExternalAccount, "google:g-2")
+		value(engine.EmailAddress, "second@example.test").value(engine.ExternalAccount, "https://google.test g-2")
 	if !reflect.DeepEqual(j.attempt.Account, second) {
 		t.Errorf("account %+v, want the second", j.attempt.Account)
 	}
@@ -165,7 +165,7 @@ func TestFailedSecondProofLeavesTheFirst(t *testing.T) {
 	s := instance(requiredVerified(engine.PhoneNumber), providers, optional(engine.Web3Wallet))
 	j := begin(t, s).does(accountProved(googleAccount(sentEmail)),
 		engine.Command{Outcome: &engine.Outcome{Attribute: engine.ExternalAccount, Failure: "PROVIDER_SAID_NO"}})
-	j.value(engine.ExternalAccount, "google:g-1")
+	j.value(engine.ExternalAccount, "https://google.test g-1")
 	j.does(walletSigned("0xabc"),
 		engine.Command{Outcome: &engine.Outcome{Attribute: engine.Web3Wallet, Failure: "SIGNATURE_INVALID"}}).
 		value(engine.Web3Wallet, "0xabc")
@@ -177,6 +177,24 @@ func TestProviderOfAnAccountIsDisabledAndEnabledAgain(t *testing.T) {
 	begin(t, on).does(accountProved(googleAccount(sentEmail))).told(engine.StatusMissingRequirements, first, none).
 		under(off).told(engine.StatusMissingRequirements, email|password|first, none).
 		under(on).told(engine.StatusMissingRequirements, first, none)
+}
+
+// TestNameOfAProviderIsGivenToAnother: the other one's trust is not the first
+// one's, whose accounts count for nothing until the name is given back.
+func TestNameOfAProviderIsGivenToAnother(t *testing.T) {
+	named := func(issuer string, trusted bool, more ...setting) engine.Settings {
+		s := instance(append(more, requiredVerified(engine.EmailAddress), required(engine.FirstName))...)
+		s.Providers = []engine.Provider{{Name: google, Enabled: true, Issuer: issuer, TrustEmail: trusted}}
+		return s
+	}
+	asked := googleAccount(sentEmail)
+	asked.Asked = googleIssuer
+	before, after := named(googleIssuer, false), named("https://other.test", true)
+	j := begin(t, before).does(accountProved(asked)).told(engine.StatusMissingRequirements, first, email).
+		under(after).told(engine.StatusMissingRequirements, email|first, none).value(engine.ExternalAccount, "").
+		does(accountProved(asked)).verification(engine.ExternalAccount, engine.VerificationFailed)
+	j.under(before).told(engine.StatusMissingRequirements, first, email)
+	j.under(named("https://other.test", true, legacy)).told(engine.StatusMissingRequirements, email|first, none)
 }
 
 func TestTrustIsWithdrawnFromAProvider(t *testing.T) {

@@ -124,6 +124,9 @@ func actions(s Settings, a Attempt, attribute Attribute, can Capabilities, now t
 		if can.prove(attribute) {
 			list = append(list, Action{ActionStart, StrategiesFor(attribute)})
 		}
+		if Answerable(s, a, attribute, "", now) == "" {
+			list = append(list, Action{ActionCheck, StrategiesFor(attribute)})
+		}
 	}
 	return list
 }
@@ -135,12 +138,11 @@ func addressActions(s Settings, a Attempt, attribute Attribute, can Capabilities
 		return nil
 	}
 	var list []Action
-	if can.deliver(attribute) {
+	if can.deliver(attribute) && !shutOut(s, a) {
 		list = append(list, Action{ActionStart, StrategiesFor(attribute)})
 	}
-	v := a.Verifications[attribute]
-	if v != nil && v.Key == value.Key && v.Status(now) == VerificationUnverified {
-		list = append(list, Action{ActionCheck, []Strategy{v.Strategy}})
+	if Answerable(s, a, attribute, "", now) == "" {
+		list = append(list, Action{ActionCheck, []Strategy{a.Verifications[attribute].Strategy}})
 	}
 	return list
 }

@@ -31,6 +31,9 @@ type FieldSettings struct {
 type Provider struct {
 	Name    string
 	Enabled bool
+	// Issuer is whom the name stands for. An account that was proven while it stood
+	// for another counts for nothing under it.
+	Issuer string
 	// TrustEmail says that the provider verifies the addresses it reports as
 	// verified. Without it such a claim is worth nothing.
 	TrustEmail bool
@@ -71,6 +74,12 @@ func (s Settings) provider(name string) (Provider, bool) {
 		}
 	}
 	return Provider{}, false
+}
+
+// vouching returns the enabled provider that the account was proven with.
+func (s Settings) vouching(account Account) (Provider, bool) {
+	p, ok := s.provider(account.Provider)
+	return p, ok && p.Issuer == account.Asked
 }
 
 // mustVerify returns the attributes that need proof before completion.

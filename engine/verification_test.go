@@ -96,8 +96,9 @@ func TestRefusedStarts(t *testing.T) {
 			engine.EmailCode, at(0), engine.CodeAlreadyVerified},
 		{"no way to send email", []happening{given(engine.EmailAddress, ownEmail)}, engine.EmailCode, mute, engine.CodeCannotDeliver},
 		{"no way to send text messages", []happening{given(engine.PhoneNumber, ownPhone)}, engine.PhoneCode, mute, engine.CodeCannotDeliver},
-		{"a proof made elsewhere", nil, engine.OAuth, at(0), engine.CodeStrategyInvalid},
-		{"a signature made elsewhere", nil, engine.Web3Signature, at(0), engine.CodeStrategyInvalid},
+		{"no providers", nil, engine.OAuth, at(0), engine.CodeFieldDisabled},
+		{"no wallets", nil, engine.Web3Signature, at(0), engine.CodeFieldDisabled},
+		{"no way to send links", []happening{given(engine.EmailAddress, ownEmail)}, engine.EmailLink, mute, engine.CodeCannotDeliver},
 		{"not for clients", []happening{given(engine.EmailAddress, ownEmail)}, engine.FromOAuth, at(0), engine.CodeStrategyInvalid},
 		{"not for clients either", []happening{given(engine.EmailAddress, ownEmail)}, engine.FromTicket, at(0), engine.CodeStrategyInvalid},
 	}
@@ -121,7 +122,7 @@ func TestRefusedChecks(t *testing.T) {
 	s := emailAndPhone()
 	begin(t, s).refused(answer(engine.EmailAddress, true), engine.CodeNotStarted)
 	begin(t, s).refused(answer(engine.Web3Wallet, true), engine.CodeFieldDisabled)
-	begin(t, instance(optional(engine.Web3Wallet)), walletProved).refused(answer(engine.Web3Wallet, true), engine.CodeNotStarted)
+	begin(t, instance(optional(engine.Web3Wallet)), walletProved).refused(answer(engine.Web3Wallet, true), engine.CodeAlreadyVerified)
 	begin(t, instance(requiredVerified(engine.EmailAddress)), given(engine.PhoneNumber, ownPhone), codeSent(engine.PhoneNumber, ownPhone)).
 		refused(answer(engine.PhoneNumber, true), engine.CodeFieldDisabled)
 }

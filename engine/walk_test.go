@@ -68,10 +68,10 @@ func drawPart(t *rapid.T) engine.Command {
 	case "clear":
 		return withdraw(anyOf(engine.All.List()...))
 	case "start":
-		strategy := rapid.SampledFrom([]engine.Strategy{engine.EmailCode, engine.PhoneCode, engine.EmailCode, engine.PhoneCode, engine.OAuth}).Draw(t, "strategy")
+		strategy := rapid.SampledFrom([]engine.Strategy{engine.EmailCode, engine.PhoneCode, engine.EmailCode, engine.PhoneCode, engine.EmailLink, engine.OAuth, engine.Web3Signature}).Draw(t, "strategy")
 		return start(strategy)
 	case "check":
-		return answer(anyOf(engine.EmailAddress, engine.PhoneNumber), rapid.Bool().Draw(t, "right"))
+		return answer(anyOf(engine.EmailAddress, engine.PhoneNumber, engine.Web3Wallet, engine.ExternalAccount), rapid.Bool().Draw(t, "right"))
 	}
 	if rapid.Bool().Draw(t, "wallet") {
 		return walletSigned(rapid.SampledFrom([]string{"0xabc", "0xdef"}).Draw(t, "address"))
@@ -180,6 +180,12 @@ func (c *naiveClient) facts() engine.Facts { return engine.Facts{Now: c.now, Can
 func (c *naiveClient) does(r engine.Requirement) string {
 	var command engine.Command
 	switch kinds := offered(r); {
+	case kinds[engine.ActionCheck] && r.Attribute == engine.ExternalAccount:
+		c.given++
+		open := c.attempt.Verifications[r.Attribute]
+		acc := googleAccount(fmt.Sprint(c.given, "@example.test"))
+		acc.Provider = open.Provider
+		command = returned(open.Nonce, acc)
 	case kinds[engine.ActionCheck]:
 		command = answer(r.Attribute, true)
 	case kinds[engine.ActionProvide] && r.State == engine.StateMissing:
@@ -198,12 +204,12 @@ func (c *naiveClient) does(r engine.Requirement) string {
 	return ""
 }
 
-// proves starts a code, or makes the proof that a provider or a wallet would.
+// proves starts a code, or the proof that a provider or a wallet makes.
 func (c *naiveClient) proves(r engine.Requirement) engine.Command {
 	c.given++
 	switch r.Attribute {
 	case engine.Web3Wallet:
-		return walletSigned(fmt.Sprint("0x", c.given))
+		return engine.Command{Start: []engine.Start{{Strategy: engine.Web3Signature, Nonce: fmt.Sprint("nonce-", c.given), Wallet: fmt.Sprint("0x", c.given)}}}
 	case engine.ExternalAccount:
 		var open []engine.Provider
 		for _, p := range c.settings.Providers {
@@ -211,9 +217,8 @@ func (c *naiveClient) proves(r engine.Requirement) engine.Command {
 				open = append(open, p)
 			}
 		}
-		acc := googleAccount(fmt.Sprint(c.given, "@example.test"))
-		acc.Provider = open[c.random.IntN(len(open))].Name
-		return accountProved(acc)
+		return engine.Command{Start: []engine.Start{{Strategy: engine.OAuth, Nonce: fmt.Sprint("nonce-", c.given),
+			Provider: open[c.random.IntN(len(open))].Name}}}
 	}
 	for _, action := range r.Actions {
 		if action.Kind == engine.ActionStart {

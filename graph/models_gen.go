@@ -67,6 +67,20 @@ type ConsentReceipt struct {
 	Path string `json:"path"`
 }
 
+// External accounts are enabled where a provider is.
+type ExternalAccountSettings struct {
+	Required  bool               `json:"required"`
+	Providers []ProviderSettings `json:"providers"`
+}
+
+type ExternalAccountSettingsInput struct {
+	Required graphql.Omittable[*bool] `json:"required,omitempty"`
+	// Adds providers, or changes those of the same names; others stay.
+	Providers graphql.Omittable[[]ProviderSettingsInput] `json:"providers,omitempty"`
+	// Names of providers to remove.
+	RemoveProviders graphql.Omittable[[]string] `json:"removeProviders,omitempty"`
+}
+
 type FieldSettings struct {
 	Enabled  bool `json:"enabled"`
 	Required bool `json:"required"`
@@ -84,6 +98,10 @@ type Identifier struct {
 	Value string      `json:"value"`
 	// Null: nobody has proven control over it.
 	VerifiedAt *time.Time `json:"verifiedAt,omitempty"`
+	// Of an external account, whose value is the provider's name: who vouches for it.
+	Issuer *string `json:"issuer,omitempty"`
+	// Of an external account: the issuer's name for it, which never changes.
+	Subject *string `json:"subject,omitempty"`
 }
 
 // All settings of an instance.
@@ -91,22 +109,26 @@ type InstanceSettings struct {
 	// Rises by one with every change.
 	Version int `json:"version"`
 	// Whether the Progressive Sign Up algorithm is on; off is the legacy one.
-	ProgressiveSignUp bool                  `json:"progressiveSignUp"`
-	SignUpMode        SignUpMode            `json:"signUpMode"`
-	AppName           string                `json:"appName"`
-	EmailAddress      *AddressSettings      `json:"emailAddress"`
-	PhoneNumber       *AddressSettings      `json:"phoneNumber"`
-	Username          *UsernameSettings     `json:"username"`
-	Web3Wallet        *FieldSettings        `json:"web3Wallet"`
-	Password          *PasswordSettings     `json:"password"`
-	FirstName         *FieldSettings        `json:"firstName"`
-	LastName          *FieldSettings        `json:"lastName"`
-	LegalConsent      *LegalConsentSettings `json:"legalConsent"`
-	DefaultCountry    *string               `json:"defaultCountry,omitempty"`
+	ProgressiveSignUp bool                     `json:"progressiveSignUp"`
+	SignUpMode        SignUpMode               `json:"signUpMode"`
+	AppName           string                   `json:"appName"`
+	EmailAddress      *AddressSettings         `json:"emailAddress"`
+	PhoneNumber       *AddressSettings         `json:"phoneNumber"`
+	Username          *UsernameSettings        `json:"username"`
+	Web3Wallet        *WalletSettings          `json:"web3Wallet"`
+	ExternalAccount   *ExternalAccountSettings `json:"externalAccount"`
+	Password          *PasswordSettings        `json:"password"`
+	FirstName         *FieldSettings           `json:"firstName"`
+	LastName          *FieldSettings           `json:"lastName"`
+	LegalConsent      *LegalConsentSettings    `json:"legalConsent"`
+	DefaultCountry    *string                  `json:"defaultCountry,omitempty"`
 	// Test addresses (`…+test@…`) and numbers (555-0100 to 555-0199) take the code 424242, and nothing is sent to them.
 	TestMode bool `json:"testMode"`
 	// Origins of pages that may call this API, besides its own.
-	AllowedOrigins         []string `json:"allowedOrigins"`
+	AllowedOrigins []string `json:"allowedOrigins"`
+	// Addresses to which people may be sent back from a provider or a mail, each to the
+	// letter: of the web, or of a native app (com.example.app:/sign-up, RFC 8252).
+	AllowedRedirects       []string `json:"allowedRedirects"`
 	SignUpLifetimeSeconds  int      `json:"signUpLifetimeSeconds"`
 	SessionLifetimeSeconds int      `json:"sessionLifetimeSeconds"`
 	// What to know about these settings on this server.
@@ -118,23 +140,26 @@ type InstanceSettings struct {
 // What is left out, or null, stays as it is.
 type InstanceSettingsUpdateInput struct {
 	// Refuses the change if the settings are no longer at this version.
-	ExpectedVersion   graphql.Omittable[*int]                       `json:"expectedVersion,omitempty"`
-	ProgressiveSignUp graphql.Omittable[*bool]                      `json:"progressiveSignUp,omitempty"`
-	SignUpMode        graphql.Omittable[*SignUpMode]                `json:"signUpMode,omitempty"`
-	AppName           graphql.Omittable[*string]                    `json:"appName,omitempty"`
-	EmailAddress      graphql.Omittable[*AddressSettingsInput]      `json:"emailAddress,omitempty"`
-	PhoneNumber       graphql.Omittable[*AddressSettingsInput]      `json:"phoneNumber,omitempty"`
-	Username          graphql.Omittable[*UsernameSettingsInput]     `json:"username,omitempty"`
-	Web3Wallet        graphql.Omittable[*FieldSettingsInput]        `json:"web3Wallet,omitempty"`
-	Password          graphql.Omittable[*PasswordSettingsInput]     `json:"password,omitempty"`
-	FirstName         graphql.Omittable[*FieldSettingsInput]        `json:"firstName,omitempty"`
-	LastName          graphql.Omittable[*FieldSettingsInput]        `json:"lastName,omitempty"`
-	LegalConsent      graphql.Omittable[*LegalConsentSettingsInput] `json:"legalConsent,omitempty"`
+	ExpectedVersion   graphql.Omittable[*int]                          `json:"expectedVersion,omitempty"`
+	ProgressiveSignUp graphql.Omittable[*bool]                         `json:"progressiveSignUp,omitempty"`
+	SignUpMode        graphql.Omittable[*SignUpMode]                   `json:"signUpMode,omitempty"`
+	AppName           graphql.Omittable[*string]                       `json:"appName,omitempty"`
+	EmailAddress      graphql.Omittable[*AddressSettingsInput]         `json:"emailAddress,omitempty"`
+	PhoneNumber       graphql.Omittable[*AddressSettingsInput]         `json:"phoneNumber,omitempty"`
+	Username          graphql.Omittable[*UsernameSettingsInput]        `json:"username,omitempty"`
+	Web3Wallet        graphql.Omittable[*WalletSettingsInput]          `json:"web3Wallet,omitempty"`
+	ExternalAccount   graphql.Omittable[*ExternalAccountSettingsInput] `json:"externalAccount,omitempty"`
+	Password          graphql.Omittable[*PasswordSettingsInput]        `json:"password,omitempty"`
+	FirstName         graphql.Omittable[*FieldSettingsInput]           `json:"firstName,omitempty"`
+	LastName          graphql.Omittable[*FieldSettingsInput]           `json:"lastName,omitempty"`
+	LegalConsent      graphql.Omittable[*LegalConsentSettingsInput]    `json:"legalConsent,omitempty"`
 	// An empty string removes it.
 	DefaultCountry graphql.Omittable[*string] `json:"defaultCountry,omitempty"`
 	TestMode       graphql.Omittable[*bool]   `json:"testMode,omitempty"`
 	// Replaces the list.
 	AllowedOrigins graphql.Omittable[[]string] `json:"allowedOrigins,omitempty"`
+	// Replaces the list.
+	AllowedRedirects graphql.Omittable[[]string] `json:"allowedRedirects,omitempty"`
 	// 60 seconds to 7 days.
 	SignUpLifetimeSeconds graphql.Omittable[*int] `json:"signUpLifetimeSeconds,omitempty"`
 	// 60 seconds to 400 days.
@@ -145,6 +170,77 @@ type InstanceSettingsUpdatePayload struct {
 	// The settings as they are now.
 	Settings   *InstanceSettings `json:"settings,omitempty"`
 	UserErrors []UserError       `json:"userErrors"`
+}
+
+// Admits one person.
+type Invitation struct {
+	ID           string           `json:"id"`
+	Status       InvitationStatus `json:"status"`
+	EmailAddress *string          `json:"emailAddress,omitempty"`
+	PhoneNumber  *string          `json:"phoneNumber,omitempty"`
+	Username     *string          `json:"username,omitempty"`
+	FirstName    *string          `json:"firstName,omitempty"`
+	LastName     *string          `json:"lastName,omitempty"`
+	// Becomes the user's.
+	PublicMetadata map[string]any `json:"publicMetadata"`
+	CreatedAt      time.Time      `json:"createdAt"`
+	ExpireAt       time.Time      `json:"expireAt"`
+	RevokedAt      *time.Time     `json:"revokedAt,omitempty"`
+	UsedAt         *time.Time     `json:"usedAt,omitempty"`
+	// Who it became.
+	UserID *string `json:"userId,omitempty"`
+}
+
+func (Invitation) IsNode()            {}
+func (this Invitation) GetID() string { return this.ID }
+
+type InvitationConnection struct {
+	Edges      []InvitationEdge `json:"edges"`
+	Nodes      []Invitation     `json:"nodes"`
+	PageInfo   *PageInfo        `json:"pageInfo"`
+	TotalCount int              `json:"totalCount"`
+}
+
+type InvitationCreateInput struct {
+	// Counts as verified: the ticket goes there.
+	EmailAddress graphql.Omittable[*string] `json:"emailAddress,omitempty"`
+	// Counts as verified: the ticket goes there.
+	PhoneNumber graphql.Omittable[*string] `json:"phoneNumber,omitempty"`
+	Username    graphql.Omittable[*string] `json:"username,omitempty"`
+	FirstName   graphql.Omittable[*string] `json:"firstName,omitempty"`
+	LastName    graphql.Omittable[*string] `json:"lastName,omitempty"`
+	// At most 8 KiB.
+	PublicMetadata graphql.Omittable[map[string]any] `json:"publicMetadata,omitempty"`
+	// One minute to a year; 30 days where left out.
+	ExpiresInSeconds graphql.Omittable[*int] `json:"expiresInSeconds,omitempty"`
+	// Where `url` leads, one of `allowedRedirects`; the ticket is added as the parameter `ticket`.
+	RedirectURL graphql.Omittable[*string] `json:"redirectUrl,omitempty"`
+	// Has the link sent to the email address.
+	SendEmail graphql.Omittable[*bool] `json:"sendEmail,omitempty"`
+}
+
+type InvitationCreatePayload struct {
+	Invitation *Invitation `json:"invitation,omitempty"`
+	// What `signUpCreate` takes, `tkt_…`; shown this once.
+	Ticket *string `json:"ticket,omitempty"`
+	// `redirectUrl` with the ticket.
+	URL        *string     `json:"url,omitempty"`
+	UserErrors []UserError `json:"userErrors"`
+}
+
+type InvitationEdge struct {
+	Cursor string      `json:"cursor"`
+	Node   *Invitation `json:"node"`
+}
+
+type InvitationRevokeInput struct {
+	ID string `json:"id"`
+}
+
+type InvitationRevokePayload struct {
+	// The invitation as it is now. One that was used stays used.
+	Invitation *Invitation `json:"invitation,omitempty"`
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // The document that consent is asked for.
@@ -167,8 +263,9 @@ type LegalConsentSettingsInput struct {
 	DocumentURL graphql.Omittable[*string] `json:"documentUrl,omitempty"`
 }
 
-// A message is to be signed.
+// A message is to be signed, by `personal_sign` (EIP-191).
 type MessageChallenge struct {
+	// Of Sign-In with Ethereum (EIP-4361).
 	Message string `json:"message"`
 }
 
@@ -206,12 +303,64 @@ type PasswordSettingsInput struct {
 	MaxLength graphql.Omittable[*int] `json:"maxLength,omitempty"`
 }
 
+// An OAuth 2.0 or OpenID Connect provider.
+type ProviderSettings struct {
+	Name string `json:"name"`
+	// Null: any provider of OpenID Connect, known by its issuer.
+	Preset      *ProviderPreset `json:"preset,omitempty"`
+	Enabled     bool            `json:"enabled"`
+	DisplayName string          `json:"displayName"`
+	// Where it is known by its issuer.
+	Issuer   *string `json:"issuer,omitempty"`
+	ClientID string  `json:"clientId"`
+	// The secret itself is never shown.
+	ClientSecretSet bool `json:"clientSecretSet"`
+	// Apple: who signs the client secret.
+	TeamID *string `json:"teamId,omitempty"`
+	// Apple: with which key.
+	KeyID *string `json:"keyId,omitempty"`
+	// Empty: those of the preset, or `openid email profile`.
+	Scopes []string `json:"scopes"`
+	// Whether the provider's word counts that an email address is verified.
+	TrustEmail bool `json:"trustEmail"`
+	// The redirect URI to register with the provider.
+	CallbackURL string `json:"callbackUrl"`
+}
+
+// What is left out stays as it is, or for a new provider as its preset says.
+type ProviderSettingsInput struct {
+	// 1 to 32 small letters, digits, - and _; part of the callback's address.
+	Name   string                             `json:"name"`
+	Preset graphql.Omittable[*ProviderPreset] `json:"preset,omitempty"`
+	// A new provider is on.
+	Enabled     graphql.Omittable[*bool]   `json:"enabled,omitempty"`
+	DisplayName graphql.Omittable[*string] `json:"displayName,omitempty"`
+	// Such as https://accounts.example.com; http on this machine only.
+	Issuer   graphql.Omittable[*string] `json:"issuer,omitempty"`
+	ClientID graphql.Omittable[*string] `json:"clientId,omitempty"`
+	// Write only. Apple: the private key, PKCS #8 in PEM.
+	ClientSecret graphql.Omittable[*string]  `json:"clientSecret,omitempty"`
+	TeamID       graphql.Omittable[*string]  `json:"teamId,omitempty"`
+	KeyID        graphql.Omittable[*string]  `json:"keyId,omitempty"`
+	Scopes       graphql.Omittable[[]string] `json:"scopes,omitempty"`
+	TrustEmail   graphql.Omittable[*bool]    `json:"trustEmail,omitempty"`
+}
+
 type PublicField struct {
 	Field SignUpField `json:"field"`
 	// Whether the settings say so; for a particular sign-up see its `requirements`.
 	Required       bool                   `json:"required"`
 	VerifyAtSignUp bool                   `json:"verifyAtSignUp"`
 	Strategies     []VerificationStrategy `json:"strategies"`
+}
+
+type PublicProvider struct {
+	// What `signUpVerificationStart` takes.
+	Name string `json:"name"`
+	// For the button.
+	DisplayName string `json:"displayName"`
+	// The preset, for the button's picture; null for any other provider.
+	Preset *ProviderPreset `json:"preset,omitempty"`
 }
 
 // What a frontend needs to draw a sign-up form.
@@ -223,6 +372,10 @@ type PublicSettings struct {
 	Fields   []PublicField  `json:"fields"`
 	Password *PasswordRules `json:"password"`
 	Username *UsernameRules `json:"username"`
+	// The OAuth providers that can be used, in the order of the settings.
+	Providers []PublicProvider `json:"providers"`
+	// The chains that a wallet's message may name; empty where wallets are off.
+	ChainIds []int `json:"chainIds"`
 	// Null where no consent is asked for.
 	LegalConsent *LegalConsent `json:"legalConsent,omitempty"`
 	// The country assumed for phone numbers without a country code (ISO 3166-1 alpha-2).
@@ -235,8 +388,11 @@ type PublicSettings struct {
 type Query struct {
 }
 
-// The person is to visit an address.
+// The person is to visit an address, in the same window or another one.
 type RedirectChallenge struct {
+	// The provider's. The provider sends the person back to this service, and this
+	// service to `redirectUrl` with the parameter `sign_up_handle`, which
+	// `signUpVerificationCheck` takes as `oauthHandle`.
 	URL string `json:"url"`
 }
 
@@ -254,6 +410,32 @@ type Session struct {
 func (Session) IsNode()            {}
 func (this Session) GetID() string { return this.ID }
 
+// A code that is on its way, if a user has the address.
+type SessionChallenge struct {
+	// To be given back with the code.
+	ID string `json:"id"`
+	// Where to, masked.
+	SentTo string `json:"sentTo"`
+	// Starting again before that is refused.
+	ResendAt time.Time `json:"resendAt"`
+	ExpireAt time.Time `json:"expireAt"`
+}
+
+type SessionCodeInput struct {
+	// That of the `SessionChallenge`.
+	ChallengeID string `json:"challengeId"`
+	Code        string `json:"code"`
+}
+
+type SessionCreateInput struct {
+	Proof *SessionProofInput `json:"proof"`
+}
+
+type SessionCreatePayload struct {
+	Session    *Session    `json:"session,omitempty"`
+	UserErrors []UserError `json:"userErrors"`
+}
+
 type SessionEndInput struct {
 	SessionID string `json:"sessionId"`
 }
@@ -261,6 +443,21 @@ type SessionEndInput struct {
 type SessionEndPayload struct {
 	Session    *Session    `json:"session,omitempty"`
 	UserErrors []UserError `json:"userErrors"`
+}
+
+type SessionPasswordInput struct {
+	// An email address, phone number or username, in any spelling.
+	Identifier string `json:"identifier"`
+	Password   string `json:"password"`
+}
+
+// Exactly one proof.
+type SessionProofInput struct {
+	Password graphql.Omittable[*SessionPasswordInput] `json:"password,omitempty"`
+	Code     graphql.Omittable[*SessionCodeInput]     `json:"code,omitempty"`
+	// EXTERNAL_ACCOUNT or WEB3_WALLET: what was proven in the sign-up of this client and
+	// is TRANSFERABLE, at most ten minutes ago. The sign-up is abandoned then.
+	Transfer graphql.Omittable[*SessionTransferInput] `json:"transfer,omitempty"`
 }
 
 type SessionTokenCreateInput struct {
@@ -274,6 +471,22 @@ type SessionTokenCreatePayload struct {
 	ExpireAt   *time.Time  `json:"expireAt,omitempty"`
 	Session    *Session    `json:"session,omitempty"`
 	UserErrors []UserError `json:"userErrors"`
+}
+
+type SessionTransferInput struct {
+	Attribute SignUpField `json:"attribute"`
+	// The client's current sign-up where left out.
+	SignUpID graphql.Omittable[*string] `json:"signUpId,omitempty"`
+}
+
+type SessionVerificationStartInput struct {
+	// An email address or a phone number.
+	Identifier string `json:"identifier"`
+}
+
+type SessionVerificationStartPayload struct {
+	Challenge  *SessionChallenge `json:"challenge,omitempty"`
+	UserErrors []UserError       `json:"userErrors"`
 }
 
 type SettingsWarning struct {
@@ -361,6 +574,8 @@ type SignUpCreateInput struct {
 	LegalAccepted graphql.Omittable[*bool] `json:"legalAccepted,omitempty"`
 	// At most 8 KiB; anything the app likes. It is the client's word, not to be trusted.
 	UnsafeMetadata graphql.Omittable[map[string]any] `json:"unsafeMetadata,omitempty"`
+	// The ticket of an invitation, `tkt_…`.
+	Ticket graphql.Omittable[*string] `json:"ticket,omitempty"`
 	// Verifications to start in the same call.
 	StartVerifications graphql.Omittable[[]VerificationStartInput] `json:"startVerifications,omitempty"`
 	// A value of the client's choice, 1 to 128 characters. Sent again with the same
@@ -422,9 +637,12 @@ type SignUpUpdatePayload struct {
 type SignUpVerification struct {
 	Status   VerificationStatus   `json:"status"`
 	Strategy VerificationStrategy `json:"strategy"`
-	// Wrong codes that this challenge still bears; null where nothing is guessed.
+	// The provider of an external account, as in the settings.
+	Provider *string `json:"provider,omitempty"`
+	// Wrong codes or signatures that this challenge still bears; null where nothing is guessed.
 	AttemptsLeft *int `json:"attemptsLeft,omitempty"`
-	// When the challenge becomes worthless; null where none is open.
+	// When the challenge becomes worthless or, for what is TRANSFERABLE, until when
+	// `sessionCreate` takes it; null otherwise.
 	ExpireAt *time.Time `json:"expireAt,omitempty"`
 	// Why it failed.
 	Error *VerificationError `json:"error,omitempty"`
@@ -444,8 +662,18 @@ type SignUpVerificationCheckPayload struct {
 }
 
 type SignUpVerificationStartInput struct {
-	ID             graphql.Omittable[*string] `json:"id,omitempty"`
-	Strategy       VerificationStrategy       `json:"strategy"`
+	ID       graphql.Omittable[*string] `json:"id,omitempty"`
+	Strategy VerificationStrategy       `json:"strategy"`
+	// As in `VerificationStartInput`.
+	Provider graphql.Omittable[*string] `json:"provider,omitempty"`
+	// As in `VerificationStartInput`.
+	RedirectURL graphql.Omittable[*string] `json:"redirectUrl,omitempty"`
+	// As in `VerificationStartInput`.
+	Web3Wallet graphql.Omittable[*string] `json:"web3Wallet,omitempty"`
+	// As in `VerificationStartInput`.
+	ChainID graphql.Omittable[*int] `json:"chainId,omitempty"`
+	// As in `VerificationStartInput`.
+	Origin         graphql.Omittable[*string] `json:"origin,omitempty"`
 	IdempotencyKey graphql.Omittable[*string] `json:"idempotencyKey,omitempty"`
 }
 
@@ -469,10 +697,12 @@ type Subscription struct {
 type User struct {
 	ID string `json:"id"`
 	// The id that the app's backend gave.
-	ExternalID      *string      `json:"externalId,omitempty"`
-	EmailAddress    *string      `json:"emailAddress,omitempty"`
-	PhoneNumber     *string      `json:"phoneNumber,omitempty"`
-	Username        *string      `json:"username,omitempty"`
+	ExternalID   *string `json:"externalId,omitempty"`
+	EmailAddress *string `json:"emailAddress,omitempty"`
+	PhoneNumber  *string `json:"phoneNumber,omitempty"`
+	Username     *string `json:"username,omitempty"`
+	// The wallet's address (EIP-55).
+	Web3Wallet      *string      `json:"web3Wallet,omitempty"`
 	FirstName       *string      `json:"firstName,omitempty"`
 	LastName        *string      `json:"lastName,omitempty"`
 	PasswordEnabled bool         `json:"passwordEnabled"`
@@ -525,6 +755,29 @@ type UserFilter struct {
 	Identifier graphql.Omittable[*string] `json:"identifier,omitempty"`
 }
 
+type UserPasswordVerifyInput struct {
+	// An email address, phone number or username, in any spelling.
+	Identifier string `json:"identifier"`
+	Password   string `json:"password"`
+}
+
+type UserPasswordVerifyPayload struct {
+	// Whose the identifier is, if the password is right.
+	User       *User       `json:"user,omitempty"`
+	UserErrors []UserError `json:"userErrors"`
+}
+
+type UserSessionCreateInput struct {
+	UserID string `json:"userId"`
+}
+
+type UserSessionCreatePayload struct {
+	Session *Session `json:"session,omitempty"`
+	// The token of the new client, `ct_…`; a secret.
+	ClientToken *string     `json:"clientToken,omitempty"`
+	UserErrors  []UserError `json:"userErrors"`
+}
+
 type UserUpdateInput struct {
 	ID string `json:"id"`
 	// 1 to 128 characters, unique in the instance; null removes it.
@@ -572,11 +825,153 @@ type VerificationProofInput struct {
 	EmailCode graphql.Omittable[*string] `json:"emailCode,omitempty"`
 	// The code sent to the phone number.
 	PhoneCode graphql.Omittable[*string] `json:"phoneCode,omitempty"`
+	// The parameter `sign_up_link` with which a link in a mail brought the person back.
+	// Only the client that began is verified.
+	EmailLink graphql.Omittable[*string] `json:"emailLink,omitempty"`
+	// The parameter `sign_up_handle` with which the person came back from the provider.
+	OauthHandle   graphql.Omittable[*string]             `json:"oauthHandle,omitempty"`
+	Web3Signature graphql.Omittable[*Web3SignatureInput] `json:"web3Signature,omitempty"`
 }
 
-// One verification to start.
+// One verification to start. What the strategy has no use for is ignored.
 type VerificationStartInput struct {
 	Strategy VerificationStrategy `json:"strategy"`
+	// OAUTH: the provider's name, as in `publicSettings`.
+	Provider graphql.Omittable[*string] `json:"provider,omitempty"`
+	// OAUTH, and if you like EMAIL_LINK: where the person comes back to, one of the
+	// instance's `allowedRedirects` to the letter; development also allows localhost.
+	RedirectURL graphql.Omittable[*string] `json:"redirectUrl,omitempty"`
+	// WEB3_SIGNATURE: the wallet's address, 0x and forty hexadecimal digits.
+	Web3Wallet graphql.Omittable[*string] `json:"web3Wallet,omitempty"`
+	// WEB3_SIGNATURE: the chain (EIP-155) that the message names; the first of the settings where left out.
+	ChainID graphql.Omittable[*int] `json:"chainId,omitempty"`
+	// WEB3_SIGNATURE: the origin of the page that asks, one of `allowedOrigins`; the
+	// service's own where left out. Wallets warn of a message made for another page.
+	Origin graphql.Omittable[*string] `json:"origin,omitempty"`
+}
+
+type WalletSettings struct {
+	Enabled  bool `json:"enabled"`
+	Required bool `json:"required"`
+	// Chains (EIP-155) that a message to sign may name.
+	ChainIds []int `json:"chainIds"`
+}
+
+type WalletSettingsInput struct {
+	Enabled  graphql.Omittable[*bool] `json:"enabled,omitempty"`
+	Required graphql.Omittable[*bool] `json:"required,omitempty"`
+	// Replaces the list.
+	ChainIds graphql.Omittable[[]int] `json:"chainIds,omitempty"`
+}
+
+type Web3SignatureInput struct {
+	// 0x and 130 hexadecimal digits.
+	Signature string `json:"signature"`
+	// The text as the wallet signed it; that of the challenge where left out.
+	Message graphql.Omittable[*string] `json:"message,omitempty"`
+}
+
+// One event on its way to one endpoint.
+type WebhookDelivery struct {
+	ID         string `json:"id"`
+	EndpointID string `json:"endpointId"`
+	// The header `webhook-id`, by which receivers tell that they know it.
+	EventID   string                `json:"eventId"`
+	Event     WebhookEvent          `json:"event"`
+	Status    WebhookDeliveryStatus `json:"status"`
+	CreatedAt time.Time             `json:"createdAt"`
+	Tries     int                   `json:"tries"`
+	// The HTTP status of the last try; null where there was no answer.
+	LastStatus *int `json:"lastStatus,omitempty"`
+	// What went wrong at the last try.
+	LastError *string `json:"lastError,omitempty"`
+	// When it is tried next; null once it is over.
+	NextTryAt *time.Time `json:"nextTryAt,omitempty"`
+}
+
+type WebhookDeliveryConnection struct {
+	Edges    []WebhookDeliveryEdge `json:"edges"`
+	Nodes    []WebhookDelivery     `json:"nodes"`
+	PageInfo *PageInfo             `json:"pageInfo"`
+}
+
+type WebhookDeliveryEdge struct {
+	Cursor string           `json:"cursor"`
+	Node   *WebhookDelivery `json:"node"`
+}
+
+// An address that is told of events.
+type WebhookEndpoint struct {
+	ID  string `json:"id"`
+	URL string `json:"url"`
+	// Empty: all.
+	Events []WebhookEvent `json:"events"`
+	// Becomes false when the endpoint answers 410 (Gone).
+	Enabled   bool      `json:"enabled"`
+	CreatedAt time.Time `json:"createdAt"`
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+type WebhookEndpointCreateInput struct {
+	// An https address; in production no private one.
+	URL string `json:"url"`
+	// All where left out.
+	Events  graphql.Omittable[[]WebhookEvent] `json:"events,omitempty"`
+	Enabled graphql.Omittable[*bool]          `json:"enabled,omitempty"`
+}
+
+type WebhookEndpointCreatePayload struct {
+	Endpoint *WebhookEndpoint `json:"endpoint,omitempty"`
+	// The signing secret, `whsec_…`; shown this once.
+	Secret     *string     `json:"secret,omitempty"`
+	UserErrors []UserError `json:"userErrors"`
+}
+
+type WebhookEndpointDeleteInput struct {
+	ID string `json:"id"`
+}
+
+type WebhookEndpointDeletePayload struct {
+	// The id, where there was such an endpoint.
+	DeletedID  *string     `json:"deletedId,omitempty"`
+	UserErrors []UserError `json:"userErrors"`
+}
+
+type WebhookEndpointUpdateInput struct {
+	ID  string                     `json:"id"`
+	URL graphql.Omittable[*string] `json:"url,omitempty"`
+	// Replaces the list; an empty one means all.
+	Events  graphql.Omittable[[]WebhookEvent] `json:"events,omitempty"`
+	Enabled graphql.Omittable[*bool]          `json:"enabled,omitempty"`
+	// Makes a new signing secret; the former one is void at once.
+	RotateSecret graphql.Omittable[*bool] `json:"rotateSecret,omitempty"`
+}
+
+type WebhookEndpointUpdatePayload struct {
+	Endpoint *WebhookEndpoint `json:"endpoint,omitempty"`
+	// The new signing secret, where one was made.
+	Secret     *string     `json:"secret,omitempty"`
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// Exactly one of the two.
+type WebhookReplayInput struct {
+	// This delivery again.
+	DeliveryID graphql.Omittable[*string] `json:"deliveryId,omitempty"`
+	// All events since a moment, to one endpoint, also those from before it existed.
+	Since graphql.Omittable[*WebhookReplaySinceInput] `json:"since,omitempty"`
+}
+
+type WebhookReplayPayload struct {
+	// How many deliveries are on their way again.
+	Count      int         `json:"count"`
+	UserErrors []UserError `json:"userErrors"`
+}
+
+type WebhookReplaySinceInput struct {
+	EndpointID string `json:"endpointId"`
+	// At most 30 days ago; older events are forgotten.
+	At time.Time `json:"at"`
 }
 
 // Kinds of callers.
@@ -635,6 +1030,126 @@ func (e *Access) UnmarshalJSON(b []byte) error {
 }
 
 func (e Access) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+type InvitationStatus string
+
+const (
+	InvitationStatusPending InvitationStatus = "PENDING"
+	InvitationStatusUsed    InvitationStatus = "USED"
+	InvitationStatusRevoked InvitationStatus = "REVOKED"
+	InvitationStatusExpired InvitationStatus = "EXPIRED"
+)
+
+var AllInvitationStatus = []InvitationStatus{
+	InvitationStatusPending,
+	InvitationStatusUsed,
+	InvitationStatusRevoked,
+	InvitationStatusExpired,
+}
+
+func (e InvitationStatus) IsValid() bool {
+	switch e {
+	case InvitationStatusPending, InvitationStatusUsed, InvitationStatusRevoked, InvitationStatusExpired:
+		return true
+	}
+	return false
+}
+
+func (e InvitationStatus) String() string {
+	return string(e)
+}
+
+func (e *InvitationStatus) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = InvitationStatus(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid InvitationStatus", str)
+	}
+	return nil
+}
+
+func (e InvitationStatus) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *InvitationStatus) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e InvitationStatus) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What is known of a provider beforehand.
+type ProviderPreset string
+
+const (
+	ProviderPresetGoogle    ProviderPreset = "GOOGLE"
+	ProviderPresetMicrosoft ProviderPreset = "MICROSOFT"
+	// The client secret is the private key (PKCS #8, PEM) that signs it.
+	ProviderPresetApple  ProviderPreset = "APPLE"
+	ProviderPresetGithub ProviderPreset = "GITHUB"
+)
+
+var AllProviderPreset = []ProviderPreset{
+	ProviderPresetGoogle,
+	ProviderPresetMicrosoft,
+	ProviderPresetApple,
+	ProviderPresetGithub,
+}
+
+func (e ProviderPreset) IsValid() bool {
+	switch e {
+	case ProviderPresetGoogle, ProviderPresetMicrosoft, ProviderPresetApple, ProviderPresetGithub:
+		return true
+	}
+	return false
+}
+
+func (e ProviderPreset) String() string {
+	return string(e)
+}
+
+func (e *ProviderPreset) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = ProviderPreset(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid ProviderPreset", str)
+	}
+	return nil
+}
+
+func (e ProviderPreset) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *ProviderPreset) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e ProviderPreset) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil
@@ -1343,6 +1858,60 @@ const (
 	UserErrorCodeCodeIncorrect            UserErrorCode = "CODE_INCORRECT"
 	UserErrorCodeProviderEmailNotVerified UserErrorCode = "PROVIDER_EMAIL_NOT_VERIFIED"
 	UserErrorCodeBelongsToExistingUser    UserErrorCode = "BELONGS_TO_EXISTING_USER"
+	// The settings have no such provider, or it is off.
+	UserErrorCodeProviderNotEnabled UserErrorCode = "PROVIDER_NOT_ENABLED"
+	// The provider could not be reached.
+	UserErrorCodeProviderUnavailable UserErrorCode = "PROVIDER_UNAVAILABLE"
+	// The person refused at the provider.
+	UserErrorCodeProviderAccessDenied UserErrorCode = "PROVIDER_ACCESS_DENIED"
+	// The provider sent the person back with an error.
+	UserErrorCodeProviderRefused UserErrorCode = "PROVIDER_REFUSED"
+	// The provider did not take the authorization code: used, expired, or wrong credentials of the app.
+	UserErrorCodeProviderExchangeFailed UserErrorCode = "PROVIDER_EXCHANGE_FAILED"
+	// Another provider answered than the one that was asked (mix-up).
+	UserErrorCodeProviderIssuerMismatch UserErrorCode = "PROVIDER_ISSUER_MISMATCH"
+	// What the provider says about the account does not hold.
+	UserErrorCodeProviderTokenInvalid UserErrorCode = "PROVIDER_TOKEN_INVALID"
+	// None of the instance's `allowedRedirects`.
+	UserErrorCodeRedirectNotAllowed UserErrorCode = "REDIRECT_NOT_ALLOWED"
+	// None of the instance's `allowedOrigins`.
+	UserErrorCodeOriginNotAllowed UserErrorCode = "ORIGIN_NOT_ALLOWED"
+	// None of the instance's `web3Wallet.chainIds`.
+	UserErrorCodeChainNotAllowed UserErrorCode = "CHAIN_NOT_ALLOWED"
+	// It belongs to a sign-up that another client has begun; go on there.
+	UserErrorCodeBegunElsewhere UserErrorCode = "BEGUN_ELSEWHERE"
+	// No address of a wallet, or a wrong checksum (EIP-55).
+	UserErrorCodeWalletAddressInvalid UserErrorCode = "WALLET_ADDRESS_INVALID"
+	// No message of EIP-4361.
+	UserErrorCodeSiweMalformed UserErrorCode = "SIWE_MALFORMED"
+	// The message was made for another site.
+	UserErrorCodeSiweDomainMismatch    UserErrorCode = "SIWE_DOMAIN_MISMATCH"
+	UserErrorCodeSiweAddressMismatch   UserErrorCode = "SIWE_ADDRESS_MISMATCH"
+	UserErrorCodeSiweStatementMismatch UserErrorCode = "SIWE_STATEMENT_MISMATCH"
+	UserErrorCodeSiweURIMismatch       UserErrorCode = "SIWE_URI_MISMATCH"
+	UserErrorCodeSiweVersionMismatch   UserErrorCode = "SIWE_VERSION_MISMATCH"
+	UserErrorCodeSiweChainMismatch     UserErrorCode = "SIWE_CHAIN_MISMATCH"
+	// The message answers another challenge: it was used, or replaced.
+	UserErrorCodeSiweNonceMismatch      UserErrorCode = "SIWE_NONCE_MISMATCH"
+	UserErrorCodeSiweIssuedAtMismatch   UserErrorCode = "SIWE_ISSUED_AT_MISMATCH"
+	UserErrorCodeSiweExpirationMismatch UserErrorCode = "SIWE_EXPIRATION_MISMATCH"
+	UserErrorCodeSiweNotBeforeMismatch  UserErrorCode = "SIWE_NOT_BEFORE_MISMATCH"
+	UserErrorCodeSiweRequestIDMismatch  UserErrorCode = "SIWE_REQUEST_ID_MISMATCH"
+	UserErrorCodeSiweResourcesMismatch  UserErrorCode = "SIWE_RESOURCES_MISMATCH"
+	UserErrorCodeSignatureMalformed     UserErrorCode = "SIGNATURE_MALFORMED"
+	// `s` is in the upper half of the curve's order (EIP-2).
+	UserErrorCodeSignatureHighS UserErrorCode = "SIGNATURE_HIGH_S"
+	// Another key has signed, or another text was signed.
+	UserErrorCodeSignatureMismatch UserErrorCode = "SIGNATURE_MISMATCH"
+	// The invitation was used, revoked, has expired, or never was.
+	UserErrorCodeTicketInvalid      UserErrorCode = "TICKET_INVALID"
+	UserErrorCodeInvitationNotFound UserErrorCode = "INVITATION_NOT_FOUND"
+	// Identifier and password do not belong together.
+	UserErrorCodeCredentialsInvalid UserErrorCode = "CREDENTIALS_INVALID"
+	// Nothing was proven in this sign-up that belongs to a user.
+	UserErrorCodeNothingToTransfer       UserErrorCode = "NOTHING_TO_TRANSFER"
+	UserErrorCodeWebhookEndpointNotFound UserErrorCode = "WEBHOOK_ENDPOINT_NOT_FOUND"
+	UserErrorCodeWebhookDeliveryNotFound UserErrorCode = "WEBHOOK_DELIVERY_NOT_FOUND"
 	// There is no such sign-up for this client.
 	UserErrorCodeSignUpNotFound UserErrorCode = "SIGN_UP_NOT_FOUND"
 	// The sign-up is complete and cannot change.
@@ -1403,6 +1972,40 @@ var AllUserErrorCode = []UserErrorCode{
 	UserErrorCodeCodeIncorrect,
 	UserErrorCodeProviderEmailNotVerified,
 	UserErrorCodeBelongsToExistingUser,
+	UserErrorCodeProviderNotEnabled,
+	UserErrorCodeProviderUnavailable,
+	UserErrorCodeProviderAccessDenied,
+	UserErrorCodeProviderRefused,
+	UserErrorCodeProviderExchangeFailed,
+	UserErrorCodeProviderIssuerMismatch,
+	UserErrorCodeProviderTokenInvalid,
+	UserErrorCodeRedirectNotAllowed,
+	UserErrorCodeOriginNotAllowed,
+	UserErrorCodeChainNotAllowed,
+	UserErrorCodeBegunElsewhere,
+	UserErrorCodeWalletAddressInvalid,
+	UserErrorCodeSiweMalformed,
+	UserErrorCodeSiweDomainMismatch,
+	UserErrorCodeSiweAddressMismatch,
+	UserErrorCodeSiweStatementMismatch,
+	UserErrorCodeSiweURIMismatch,
+	UserErrorCodeSiweVersionMismatch,
+	UserErrorCodeSiweChainMismatch,
+	UserErrorCodeSiweNonceMismatch,
+	UserErrorCodeSiweIssuedAtMismatch,
+	UserErrorCodeSiweExpirationMismatch,
+	UserErrorCodeSiweNotBeforeMismatch,
+	UserErrorCodeSiweRequestIDMismatch,
+	UserErrorCodeSiweResourcesMismatch,
+	UserErrorCodeSignatureMalformed,
+	UserErrorCodeSignatureHighS,
+	UserErrorCodeSignatureMismatch,
+	UserErrorCodeTicketInvalid,
+	UserErrorCodeInvitationNotFound,
+	UserErrorCodeCredentialsInvalid,
+	UserErrorCodeNothingToTransfer,
+	UserErrorCodeWebhookEndpointNotFound,
+	UserErrorCodeWebhookDeliveryNotFound,
 	UserErrorCodeSignUpNotFound,
 	UserErrorCodeSignUpComplete,
 	UserErrorCodeSignUpAbandoned,
@@ -1426,7 +2029,7 @@ var AllUserErrorCode = []UserErrorCode{
 
 func (e UserErrorCode) IsValid() bool {
 	switch e {
-	case UserErrorCodeEmpty, UserErrorCodeTooShort, UserErrorCodeTooLong, UserErrorCodeInvalidFormat, UserErrorCodeInvalidCharacter, UserErrorCodeMixedScripts, UserErrorCodeInvalidNumber, UserErrorCodeUnsupportedNumber, UserErrorCodePasswordTooCommon, UserErrorCodePasswordFromContext, UserErrorCodeFieldDisabled, UserErrorCodeIdentifierTaken, UserErrorCodeProofNeeded, UserErrorCodeValueMissing, UserErrorCodeStrategyNotAvailable, UserErrorCodeCannotDeliver, UserErrorCodeDeliveryFailed, UserErrorCodeAlreadyVerified, UserErrorCodeVerificationNotStarted, UserErrorCodeVerificationExpired, UserErrorCodeTooManyGuesses, UserErrorCodeCodeIncorrect, UserErrorCodeProviderEmailNotVerified, UserErrorCodeBelongsToExistingUser, UserErrorCodeSignUpNotFound, UserErrorCodeSignUpComplete, UserErrorCodeSignUpAbandoned, UserErrorCodeSignUpRestricted, UserErrorCodeSettingsChanged, UserErrorCodeRateLimited, UserErrorCodeBusy, UserErrorCodeConflict, UserErrorCodeIdempotencyKeyReused, UserErrorCodeSessionNotFound, UserErrorCodeSessionEnded, UserErrorCodeUserNotFound, UserErrorCodeExternalIDTaken, UserErrorCodeStaleVersion, UserErrorCodeNoIdentifier, UserErrorCodeRequiredButDisabled, UserErrorCodeFeatureRequiresProgressiveSignUp, UserErrorCodeNoWayBack, UserErrorCodeOutOfRange:
+	case UserErrorCodeEmpty, UserErrorCodeTooShort, UserErrorCodeTooLong, UserErrorCodeInvalidFormat, UserErrorCodeInvalidCharacter, UserErrorCodeMixedScripts, UserErrorCodeInvalidNumber, UserErrorCodeUnsupportedNumber, UserErrorCodePasswordTooCommon, UserErrorCodePasswordFromContext, UserErrorCodeFieldDisabled, UserErrorCodeIdentifierTaken, UserErrorCodeProofNeeded, UserErrorCodeValueMissing, UserErrorCodeStrategyNotAvailable, UserErrorCodeCannotDeliver, UserErrorCodeDeliveryFailed, UserErrorCodeAlreadyVerified, UserErrorCodeVerificationNotStarted, UserErrorCodeVerificationExpired, UserErrorCodeTooManyGuesses, UserErrorCodeCodeIncorrect, UserErrorCodeProviderEmailNotVerified, UserErrorCodeBelongsToExistingUser, UserErrorCodeProviderNotEnabled, UserErrorCodeProviderUnavailable, UserErrorCodeProviderAccessDenied, UserErrorCodeProviderRefused, UserErrorCodeProviderExchangeFailed, UserErrorCodeProviderIssuerMismatch, UserErrorCodeProviderTokenInvalid, UserErrorCodeRedirectNotAllowed, UserErrorCodeOriginNotAllowed, UserErrorCodeChainNotAllowed, UserErrorCodeBegunElsewhere, UserErrorCodeWalletAddressInvalid, UserErrorCodeSiweMalformed, UserErrorCodeSiweDomainMismatch, UserErrorCodeSiweAddressMismatch, UserErrorCodeSiweStatementMismatch, UserErrorCodeSiweURIMismatch, UserErrorCodeSiweVersionMismatch, UserErrorCodeSiweChainMismatch, UserErrorCodeSiweNonceMismatch, UserErrorCodeSiweIssuedAtMismatch, UserErrorCodeSiweExpirationMismatch, UserErrorCodeSiweNotBeforeMismatch, UserErrorCodeSiweRequestIDMismatch, UserErrorCodeSiweResourcesMismatch, UserErrorCodeSignatureMalformed, UserErrorCodeSignatureHighS, UserErrorCodeSignatureMismatch, UserErrorCodeTicketInvalid, UserErrorCodeInvitationNotFound, UserErrorCodeCredentialsInvalid, UserErrorCodeNothingToTransfer, UserErrorCodeWebhookEndpointNotFound, UserErrorCodeWebhookDeliveryNotFound, UserErrorCodeSignUpNotFound, UserErrorCodeSignUpComplete, UserErrorCodeSignUpAbandoned, UserErrorCodeSignUpRestricted, UserErrorCodeSettingsChanged, UserErrorCodeRateLimited, UserErrorCodeBusy, UserErrorCodeConflict, UserErrorCodeIdempotencyKeyReused, UserErrorCodeSessionNotFound, UserErrorCodeSessionEnded, UserErrorCodeUserNotFound, UserErrorCodeExternalIDTaken, UserErrorCodeStaleVersion, UserErrorCodeNoIdentifier, UserErrorCodeRequiredButDisabled, UserErrorCodeFeatureRequiresProgressiveSignUp, UserErrorCodeNoWayBack, UserErrorCodeOutOfRange:
 		return true
 	}
 	return false
@@ -1473,7 +2076,7 @@ const (
 	// Started, and not answered yet.
 	VerificationStatusUnverified VerificationStatus = "UNVERIFIED"
 	VerificationStatusVerified   VerificationStatus = "VERIFIED"
-	// What was proven belongs to an existing user.
+	// What was proven belongs to an existing user; `sessionCreate` turns it into a session.
 	VerificationStatusTransferable VerificationStatus = "TRANSFERABLE"
 	// It cannot be answered any more; see `error`, and start again.
 	VerificationStatusFailed VerificationStatus = "FAILED"
@@ -1537,6 +2140,8 @@ type VerificationStrategy string
 const (
 	// A six-digit code by email.
 	VerificationStrategyEmailCode VerificationStrategy = "EMAIL_CODE"
+	// A link by email, with a code for those who open their mail elsewhere.
+	VerificationStrategyEmailLink VerificationStrategy = "EMAIL_LINK"
 	// A six-digit code by text message.
 	VerificationStrategyPhoneCode VerificationStrategy = "PHONE_CODE"
 	// Sign-In with Ethereum (EIP-4361).
@@ -1551,6 +2156,7 @@ const (
 
 var AllVerificationStrategy = []VerificationStrategy{
 	VerificationStrategyEmailCode,
+	VerificationStrategyEmailLink,
 	VerificationStrategyPhoneCode,
 	VerificationStrategyWeb3Signature,
 	VerificationStrategyOauth,
@@ -1560,7 +2166,7 @@ var AllVerificationStrategy = []VerificationStrategy{
 
 func (e VerificationStrategy) IsValid() bool {
 	switch e {
-	case VerificationStrategyEmailCode, VerificationStrategyPhoneCode, VerificationStrategyWeb3Signature, VerificationStrategyOauth, VerificationStrategyTicket, VerificationStrategyFromOauth:
+	case VerificationStrategyEmailCode, VerificationStrategyEmailLink, VerificationStrategyPhoneCode, VerificationStrategyWeb3Signature, VerificationStrategyOauth, VerificationStrategyTicket, VerificationStrategyFromOauth:
 		return true
 	}
 	return false
@@ -1596,6 +2202,122 @@ func (e *VerificationStrategy) UnmarshalJSON(b []byte) error {
 }
 
 func (e VerificationStrategy) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+type WebhookDeliveryStatus string
+
+const (
+	WebhookDeliveryStatusPending   WebhookDeliveryStatus = "PENDING"
+	WebhookDeliveryStatusDelivered WebhookDeliveryStatus = "DELIVERED"
+	// Given up after the last try; `webhookReplay` sends it again.
+	WebhookDeliveryStatusFailed WebhookDeliveryStatus = "FAILED"
+)
+
+var AllWebhookDeliveryStatus = []WebhookDeliveryStatus{
+	WebhookDeliveryStatusPending,
+	WebhookDeliveryStatusDelivered,
+	WebhookDeliveryStatusFailed,
+}
+
+func (e WebhookDeliveryStatus) IsValid() bool {
+	switch e {
+	case WebhookDeliveryStatusPending, WebhookDeliveryStatusDelivered, WebhookDeliveryStatusFailed:
+		return true
+	}
+	return false
+}
+
+func (e WebhookDeliveryStatus) String() string {
+	return string(e)
+}
+
+func (e *WebhookDeliveryStatus) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = WebhookDeliveryStatus(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid WebhookDeliveryStatus", str)
+	}
+	return nil
+}
+
+func (e WebhookDeliveryStatus) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *WebhookDeliveryStatus) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e WebhookDeliveryStatus) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// Something the rest of the app's system is told.
+type WebhookEvent string
+
+const (
+	// `user.created`: a sign-up has completed.
+	WebhookEventUserCreated WebhookEvent = "USER_CREATED"
+	// `session.created`: by a sign-up, or by somebody who came back.
+	WebhookEventSessionCreated WebhookEvent = "SESSION_CREATED"
+)
+
+var AllWebhookEvent = []WebhookEvent{
+	WebhookEventUserCreated,
+	WebhookEventSessionCreated,
+}
+
+func (e WebhookEvent) IsValid() bool {
+	switch e {
+	case WebhookEventUserCreated, WebhookEventSessionCreated:
+		return true
+	}
+	return false
+}
+
+func (e WebhookEvent) String() string {
+	return string(e)
+}
+
+func (e *WebhookEvent) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = WebhookEvent(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid WebhookEvent", str)
+	}
+	return nil
+}
+
+func (e WebhookEvent) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *WebhookEvent) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e WebhookEvent) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	gql "github.com/vektah/gqlparser/v2/ast"
@@ -52,22 +53,35 @@ func TestAccess(t *testing.T) {
 		secret          = unauthenticated + " FORBIDDEN FORBIDDEN ok"
 	)
 	want := map[string]string{ // unknown, nobody, client, stale, secret
-		"Query.signUp":                     public,
-		"Query.client":                     public,
-		"Query.publicSettings":             public,
-		"Query.instanceSettings":           secret,
-		"Query.user":                       secret,
-		"Query.users":                      secret,
-		"Query.node":                       clientOrSecret,
-		"Mutation.signUpCreate":            public,
-		"Mutation.signUpUpdate":            client,
-		"Mutation.signUpVerificationStart": client,
-		"Mutation.signUpVerificationCheck": client,
-		"Mutation.sessionTokenCreate":      client,
-		"Mutation.sessionEnd":              client,
-		"Mutation.instanceSettingsUpdate":  secret,
-		"Mutation.userUpdate":              secret,
-		"Subscription.signUpStatusChanged": clientOrSecret,
+		"Query.signUp":                      public,
+		"Query.client":                      public,
+		"Query.publicSettings":              public,
+		"Query.instanceSettings":            secret,
+		"Query.user":                        secret,
+		"Query.users":                       secret,
+		"Query.node":                        clientOrSecret,
+		"Query.invitations":                 secret,
+		"Query.webhookEndpoints":            secret,
+		"Query.webhookDeliveries":           secret,
+		"Mutation.signUpCreate":             public,
+		"Mutation.signUpUpdate":             client,
+		"Mutation.signUpVerificationStart":  client,
+		"Mutation.signUpVerificationCheck":  client,
+		"Mutation.sessionTokenCreate":       client,
+		"Mutation.sessionEnd":               client,
+		"Mutation.instanceSettingsUpdate":   secret,
+		"Mutation.userUpdate":               secret,
+		"Mutation.userPasswordVerify":       secret,
+		"Mutation.userSessionCreate":        secret,
+		"Mutation.sessionVerificationStart": public,
+		"Mutation.sessionCreate":            public,
+		"Mutation.invitationCreate":         secret,
+		"Mutation.invitationRevoke":         secret,
+		"Mutation.webhookEndpointCreate":    secret,
+		"Mutation.webhookEndpointUpdate":    secret,
+		"Mutation.webhookEndpointDelete":    secret,
+		"Mutation.webhookReplay":            secret,
+		"Subscription.signUpStatusChanged":  clientOrSecret,
 	}
 	got := map[string]string{}
 	for name, field := range rootFields(schema()) {
@@ -173,9 +187,13 @@ func TestEnumsAreComplete(t *testing.T) {
 	for _, a := range engine.All.List() {
 		attributes[a.String()] = true
 	}
+	events := map[string]bool{}
+	for _, kind := range signup.EventKinds {
+		events[string(webhookEvent(kind))] = true
+	}
 	for enum, said := range map[string]map[string]bool{
 		"UserErrorCode": union(typed(t, "../engine", "Code"), typed(t, "../internal/identifier", "Code"),
-			typed(t, "../internal/signup", "Code"), refusals),
+			typed(t, "../internal/signup", "Code"), typed(t, "../internal/signup", "engine.Code"), refusals),
 		"SettingsWarningCode":     warnings,
 		"SignUpField":             attributes,
 		"SignUpStatus":            typed(t, "../engine", "Status"),
@@ -188,6 +206,13 @@ func TestEnumsAreComplete(t *testing.T) {
 		"VerificationStrategy":    typed(t, "../engine", "Strategy"),
 		"SessionStatus":           typed(t, "../internal/signup", "SessionStatus"),
 		"SignUpMode":              typed(t, "../internal/signup", "SignUpMode"),
+		"ProviderPreset":          setOf(signup.PresetNames()),
+		"InvitationStatus":        setOf(slices.Collect(maps.Values(invitationStates))),
+		"WebhookEvent":            events,
+		"WebhookDeliveryStatus": setOf([]graph.WebhookDeliveryStatus{
+			webhookDelivery(signup.Delivery{}).Status, webhookDelivery(signup.Delivery{DoneAt: time.Now()}).Status,
+			webhookDelivery(signup.Delivery{FailedAt: time.Now()}).Status,
+		}),
 	} {
 		t.Run(enum, func(t *testing.T) {
 			definition := schema().Types[enum]
@@ -216,6 +241,7 @@ func TestEveryEnumIsCompared(t *testing.T) {
 	compared := []string{
 		"UserErrorCode", "SettingsWarningCode", "SignUpField", "SignUpStatus", "SignUpRequirementState", "SignUpRequirementReason",
 		"SignUpActionKind", "SignUpBlockerCode", "SignUpRemedy", "VerificationStatus", "VerificationStrategy", "SessionStatus", "SignUpMode",
+		"ProviderPreset", "InvitationStatus", "WebhookEvent", "WebhookDeliveryStatus",
 		"Access", // what Authorize reads
 	}
 	for name, definition := range schema().Types {
@@ -227,7 +253,7 @@ func TestEveryEnumIsCompared(t *testing.T) {
 
 // TestEverySentence: whatever the engine refuses is explained to people.
 func TestEverySentence(t *testing.T) {
-	for code := range typed(t, "../engine", "Code") {
+	for code := range union(typed(t, "../engine", "Code"), typed(t, "../internal/signup", "engine.Code")) {
 		for _, a := range engine.All.List() {
 			if s := signup.Sentence(engine.Code(code), a); s == "" || strings.Contains(s, "%") || !strings.HasSuffix(s, ".") {
 				t.Errorf("%s of %s is explained by %q", code, a, s)
@@ -244,6 +270,14 @@ func typed(t *testing.T, dir, kind string) map[string]bool {
 	all := map[string]bool{}
 	for _, c := range constants(t, dir, func(c constant) bool { return c.kind == kind }) {
 		all[c.value] = true
+	}
+	return all
+}
+
+func setOf[T ~string](list []T) map[string]bool {
+	all := map[string]bool{}
+	for _, v := range list {
+		all[string(v)] = true
 	}
 	return all
 }
@@ -318,8 +352,11 @@ func stringConstant(spec *ast.ValueSpec) (constant, bool) {
 		return constant{}, false
 	}
 	c := constant{name: spec.Names[0].Name, value: value}
-	if kind, ok := spec.Type.(*ast.Ident); ok {
+	switch kind := spec.Type.(type) {
+	case *ast.Ident:
 		c.kind = kind.Name
+	case *ast.SelectorExpr:
+		c.kind = kind.X.(*ast.Ident).Name + "." + kind.Sel.Name
 	}
 	return c, true
 }

@@ -7,8 +7,15 @@ import "stepwise/graph"
 // query.
 func Complexity() graph.ComplexityRoot {
 	var c graph.ComplexityRoot
+	list := func(childComplexity, first int) int { return 1 + childComplexity*max(1, first)/10 }
 	c.Query.Users = func(childComplexity int, first int, after *string, filter *graph.UserFilter) int {
-		return 1 + childComplexity*max(1, first)/10
+		return list(childComplexity, first)
+	}
+	c.Query.Invitations = func(childComplexity int, first int, after *string, status *graph.InvitationStatus) int {
+		return list(childComplexity, first)
+	}
+	c.Query.WebhookDeliveries = func(childComplexity int, endpointID *string, first int, after *string) int {
+		return list(childComplexity, first)
 	}
 	return c
 }

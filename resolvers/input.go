@@ -1,6 +1,8 @@
 package resolvers
 
 import (
+	"cmp"
+
 	"github.com/99designs/gqlgen/graphql"
 
 	"stepwise/engine"
@@ -55,20 +57,30 @@ func metadata(o graphql.Omittable[map[string]any]) map[string]any {
 	return o.Value()
 }
 
-func strategies(list []graph.VerificationStartInput) []engine.Strategy {
-	var s []engine.Strategy
+func starts(list []graph.VerificationStartInput) []signup.Start {
+	var s []signup.Start
 	for _, v := range list {
-		s = append(s, engine.Strategy(v.Strategy))
+		s = append(s, signup.Start{
+			Strategy: engine.Strategy(v.Strategy), Provider: value(v.Provider), RedirectURL: value(v.RedirectURL),
+			Wallet: value(v.Web3Wallet), ChainID: int64(value(v.ChainID)), Origin: value(v.Origin),
+		})
 	}
 	return s
+}
+
+func start(in graph.SignUpVerificationStartInput) signup.Start {
+	return starts([]graph.VerificationStartInput{{
+		Strategy: in.Strategy, Provider: in.Provider, RedirectURL: in.RedirectURL,
+		Web3Wallet: in.Web3Wallet, ChainID: in.ChainID, Origin: in.Origin,
+	}})[0]
 }
 
 func createInput(in graph.SignUpCreateInput) signup.Input {
 	return signup.Input{
 		EmailAddress: text(in.EmailAddress), PhoneNumber: text(in.PhoneNumber), Username: text(in.Username),
 		Password: text(in.Password), FirstName: text(in.FirstName), LastName: text(in.LastName),
-		LegalAccepted: consent(in.LegalAccepted), UnsafeMetadata: metadata(in.UnsafeMetadata),
-		Start: strategies(in.StartVerifications.Value()), IdempotencyKey: idempotencyKey(in.IdempotencyKey),
+		LegalAccepted: consent(in.LegalAccepted), UnsafeMetadata: metadata(in.UnsafeMetadata), Ticket: ticket(in.Ticket),
+		Start: starts(in.StartVerifications.Value()), IdempotencyKey: idempotencyKey(in.IdempotencyKey),
 	}
 }
 
@@ -77,7 +89,7 @@ func updateInput(in graph.SignUpUpdateInput) signup.Input {
 		EmailAddress: text(in.EmailAddress), PhoneNumber: text(in.PhoneNumber), Username: text(in.Username),
 		Password: text(in.Password), FirstName: text(in.FirstName), LastName: text(in.LastName),
 		LegalAccepted: consent(in.LegalAccepted), UnsafeMetadata: metadata(in.UnsafeMetadata),
-		Start: strategies(in.StartVerifications.Value()), IdempotencyKey: idempotencyKey(in.IdempotencyKey),
+		Start: starts(in.StartVerifications.Value()), IdempotencyKey: idempotencyKey(in.IdempotencyKey),
 	}
 	for _, f := range in.Clear.Value() {
 		if a, ok := engine.ParseAttribute(string(f)); ok {
@@ -87,12 +99,46 @@ func updateInput(in graph.SignUpUpdateInput) signup.Input {
 	return input
 }
 
+// orNone: an empty text is none that the service handed out.
+func orNone(o graphql.Omittable[*string]) string { return cmp.Or(value(o), noID) }
+
+// ticket: an empty one is refused, unlike none.
+func ticket(o graphql.Omittable[*string]) string {
+	if o.Value() == nil {
+		return ""
+	}
+	return orNone(o)
+}
+
 // proof reads the one member that @oneOf lets through; null is an empty code.
 func proof(in graph.VerificationProofInput) signup.Proof {
-	if in.PhoneCode.IsSet() {
+	switch {
+	case in.PhoneCode.IsSet():
 		return signup.Proof{Attribute: engine.PhoneNumber, Code: value(in.PhoneCode)}
+	case in.EmailLink.IsSet():
+		return signup.Proof{Attribute: engine.EmailAddress, Link: orNone(in.EmailLink)}
+	case in.OauthHandle.IsSet():
+		return signup.Proof{Attribute: engine.ExternalAccount, Handle: orNone(in.OauthHandle)}
+	case in.Web3Signature.IsSet():
+		w := value(in.Web3Signature)
+		return signup.Proof{Attribute: engine.Web3Wallet, Signature: w.Signature, Message: value(w.Message)}
 	}
 	return signup.Proof{Attribute: engine.EmailAddress, Code: value(in.EmailCode)}
+}
+
+// sessionProof reads the one member that @oneOf lets through.
+func sessionProof(in graph.SessionProofInput) signup.SessionProof {
+	if c := in.Code.Value(); c != nil {
+		return signup.SessionProof{Challenge: cmp.Or(c.ChallengeID, noID), Code: c.Code}
+	}
+	if t := in.Transfer.Value(); t != nil {
+		a, _ := engine.ParseAttribute(string(t.Attribute))
+		return signup.SessionProof{Transfer: &a, SignUpID: idOrCurrent(t.SignUpID.Value())}
+	}
+	if p := in.Password.Value(); p != nil {
+		return signup.SessionProof{Identifier: p.Identifier, Password: p.Password}
+	}
+	return signup.SessionProof{}
 }
 
 func settingsPatch(in graph.InstanceSettingsUpdateInput) signup.SettingsPatch {
@@ -101,11 +147,13 @@ func settingsPatch(in graph.InstanceSettingsUpdateInput) signup.SettingsPatch {
 		AppName:           in.AppName.Value(),
 		EmailAddress:      addressPatch(in.EmailAddress.Value()),
 		PhoneNumber:       addressPatch(in.PhoneNumber.Value()),
-		Web3Wallet:        fieldPatch(in.Web3Wallet.Value()),
+		Web3Wallet:        walletPatch(in.Web3Wallet.Value()),
+		ExternalAccount:   accountPatch(in.ExternalAccount.Value()),
 		FirstName:         fieldPatch(in.FirstName.Value()),
 		LastName:          fieldPatch(in.LastName.Value()),
 		DefaultCountry:    in.DefaultCountry.Value(), TestMode: in.TestMode.Value(),
 		AllowedOrigins:        in.AllowedOrigins.Value(),
+		AllowedRedirects:      in.AllowedRedirects.Value(),
 		SignUpLifetimeSeconds: in.SignUpLifetimeSeconds.Value(), SessionLifetimeSeconds: in.SessionLifetimeSeconds.Value(),
 	}
 	if v := in.ExpectedVersion.Value(); v != nil {
@@ -133,6 +181,40 @@ func fieldPatch(in *graph.FieldSettingsInput) *signup.FieldPatch {
 		return nil
 	}
 	return &signup.FieldPatch{Enabled: in.Enabled.Value(), Required: in.Required.Value()}
+}
+
+func walletPatch(in *graph.WalletSettingsInput) *signup.WalletPatch {
+	if in == nil {
+		return nil
+	}
+	p := &signup.WalletPatch{Enabled: in.Enabled.Value(), Required: in.Required.Value()}
+	if in.ChainIds.Value() != nil {
+		p.ChainIDs = []int64{}
+	}
+	for _, id := range in.ChainIds.Value() {
+		p.ChainIDs = append(p.ChainIDs, int64(id))
+	}
+	return p
+}
+
+func accountPatch(in *graph.ExternalAccountSettingsInput) *signup.AccountPatch {
+	if in == nil {
+		return nil
+	}
+	p := &signup.AccountPatch{Required: in.Required.Value(), RemoveProviders: in.RemoveProviders.Value()}
+	for _, g := range in.Providers.Value() {
+		provider := signup.ProviderPatch{
+			Name: g.Name, Enabled: g.Enabled.Value(), DisplayName: g.DisplayName.Value(), Issuer: g.Issuer.Value(),
+			ClientID: g.ClientID.Value(), ClientSecret: g.ClientSecret.Value(), TeamID: g.TeamID.Value(), KeyID: g.KeyID.Value(),
+			Scopes: g.Scopes.Value(), TrustEmail: g.TrustEmail.Value(),
+		}
+		if preset := g.Preset.Value(); preset != nil {
+			name := string(*preset)
+			provider.Preset = &name
+		}
+		p.Providers = append(p.Providers, provider)
+	}
+	return p
 }
 
 func addressPatch(in *graph.AddressSettingsInput) *signup.AddressPatch {

@@ -8,9 +8,9 @@ import (
 	"stepwise/internal/signup"
 )
 
-func (r *Resolver) issue(ctx context.Context, out signup.Outcome) {
-	if out.ClientToken != "" {
-		r.IssueToken(ctx, PrincipalOf(ctx).Instance.ID, out.ClientToken)
+func (r *Resolver) issue(ctx context.Context, token string) {
+	if token != "" {
+		r.IssueToken(ctx, PrincipalOf(ctx).Instance.ID, token)
 	}
 }
 
@@ -48,6 +48,13 @@ func (r *Resolver) node(ctx context.Context, p signup.Principal, id string) (gra
 		}
 		if u, err := r.Service.User(ctx, p, id); u != nil || err != nil {
 			return user(u), err
+		}
+	case "inv":
+		if !p.Secret {
+			return nil, nil
+		}
+		if i, err := r.Service.Invitation(ctx, p, id); i != nil || err != nil {
+			return invitation(i, r.Service.Now()), err
 		}
 	case "client":
 		if p.Secret || id != p.Client {

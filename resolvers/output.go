@@ -18,6 +18,13 @@ func orNil[T comparable](v T) *T {
 	return &v
 }
 
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
 func moment(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -139,7 +146,8 @@ func verification(v *signup.Verification) *graph.SignUpVerification {
 		return nil
 	}
 	g := &graph.SignUpVerification{
-		Status: graph.VerificationStatus(v.Status), Strategy: graph.VerificationStrategy(v.Strategy), ExpireAt: moment(v.ExpireAt),
+		Status: graph.VerificationStatus(v.Status), Strategy: graph.VerificationStrategy(v.Strategy),
+		Provider: orNil(v.Provider), ExpireAt: moment(v.ExpireAt),
 	}
 	if v.AttemptsLeft >= 0 {
 		g.AttemptsLeft = &v.AttemptsLeft
@@ -147,8 +155,13 @@ func verification(v *signup.Verification) *graph.SignUpVerification {
 	if v.Error != "" {
 		g.Error = &graph.VerificationError{Code: graph.UserErrorCode(v.Error), Message: v.ErrorMessage}
 	}
-	if v.SentTo != "" {
+	switch {
+	case v.SentTo != "":
 		g.Challenge = graph.CodeChallenge{SentTo: v.SentTo, ResendAt: v.ResendAt}
+	case v.RedirectURL != "":
+		g.Challenge = graph.RedirectChallenge{URL: v.RedirectURL}
+	case v.Message != "":
+		g.Challenge = graph.MessageChallenge{Message: v.Message}
 	}
 	return g
 }
@@ -173,6 +186,13 @@ func session(s *signup.Session, now time.Time) *graph.Session {
 	}
 }
 
+func sessionChallenge(c signup.SessionChallenge) *graph.SessionChallenge {
+	if c.ID == "" {
+		return nil
+	}
+	return &graph.SessionChallenge{ID: c.ID, SentTo: c.SentTo, ResendAt: c.ResendAt, ExpireAt: c.ExpireAt}
+}
+
 func user(u *signup.User) *graph.User {
 	if u == nil {
 		return nil
@@ -184,12 +204,14 @@ func user(u *signup.User) *graph.User {
 		CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt,
 	}
 	for _, i := range u.Identifiers {
-		field := graph.SignUpField(i.Kind)
-		if strings.HasPrefix(i.Kind, signup.ExternalAccountKind) {
-			field = graph.SignUpFieldExternalAccount
+		shown := graph.Identifier{Field: graph.SignUpField(i.Kind), Value: i.Display, VerifiedAt: moment(i.VerifiedAt)}
+		if issuer, ok := strings.CutPrefix(i.Kind, signup.ExternalAccountKind); ok {
+			shown.Field, shown.Issuer, shown.Subject = graph.SignUpFieldExternalAccount, &issuer, &i.Norm
 		}
-		g.Identifiers = append(g.Identifiers, graph.Identifier{Field: field, Value: i.Display, VerifiedAt: moment(i.VerifiedAt)})
-		switch field {
+		g.Identifiers = append(g.Identifiers, shown)
+		switch shown.Field {
+		case graph.SignUpFieldWeb3Wallet:
+			g.Web3Wallet = &i.Display
 		case graph.SignUpFieldEmailAddress:
 			g.EmailAddress = &i.Display
 		case graph.SignUpFieldPhoneNumber:
@@ -207,67 +229,12 @@ func user(u *signup.User) *graph.User {
 func users(p signup.UserPage, after string) *graph.UserConnection {
 	c := &graph.UserConnection{
 		Edges: make([]graph.UserEdge, 0, len(p.Users)), Nodes: make([]graph.User, 0, len(p.Users)), TotalCount: p.Total,
-		PageInfo: &graph.PageInfo{HasNextPage: p.More, HasPreviousPage: after != ""},
+		PageInfo: pageInfo(p.Cursors, p.More, after),
 	}
 	for i := range p.Users {
 		u := user(&p.Users[i])
 		c.Edges = append(c.Edges, graph.UserEdge{Cursor: p.Cursors[i], Node: u})
 		c.Nodes = append(c.Nodes, *u)
 	}
-	if n := len(p.Cursors); n > 0 {
-		c.PageInfo.StartCursor, c.PageInfo.EndCursor = &p.Cursors[0], &p.Cursors[n-1]
-	}
 	return c
-}
-
-func publicSettings(s signup.InstanceSettings, can engine.Capabilities) *graph.PublicSettings {
-	g := &graph.PublicSettings{
-		AppName: s.AppName, ProgressiveSignUp: s.ProgressiveSignUp, SignUpMode: graph.SignUpMode(s.SignUpMode),
-		Fields:         []graph.PublicField{},
-		Password:       &graph.PasswordRules{MinLength: s.Password.MinLength, MaxLength: s.Password.MaxLength},
-		Username:       &graph.UsernameRules{MinLength: s.Username.MinLength, MaxLength: s.Username.MaxLength},
-		DefaultCountry: orNil(s.DefaultCountry), TestMode: s.TestMode, Version: int(s.Version),
-	}
-	if s.LegalConsent.Enabled {
-		g.LegalConsent = &graph.LegalConsent{DocumentVersion: s.LegalConsent.DocumentVersion, DocumentURL: orNil(s.LegalConsent.DocumentURL)}
-	}
-	requirements := s.Settings.Requirements()
-	for _, a := range requirements.Enabled().List() {
-		f := graph.PublicField{
-			Field: graph.SignUpField(a.String()), Required: requirements.Fields[a].Required,
-			VerifyAtSignUp: requirements.Fields[a].Verify, Strategies: []graph.VerificationStrategy{},
-		}
-		for _, strategy := range can.Strategies(a) {
-			f.Strategies = append(f.Strategies, graph.VerificationStrategy(strategy))
-		}
-		g.Fields = append(g.Fields, f)
-	}
-	return g
-}
-
-func instanceSettings(s signup.InstanceSettings) *graph.InstanceSettings {
-	field := func(f signup.FieldSettings) *graph.FieldSettings {
-		return &graph.FieldSettings{Enabled: f.Enabled, Required: f.Required}
-	}
-	address := func(a signup.AddressSettings) *graph.AddressSettings {
-		return &graph.AddressSettings{Enabled: a.Enabled, Required: a.Required, VerifyAtSignUp: a.VerifyAtSignUp}
-	}
-	g := &graph.InstanceSettings{
-		Version: int(s.Version), ProgressiveSignUp: s.ProgressiveSignUp, SignUpMode: graph.SignUpMode(s.SignUpMode), AppName: s.AppName,
-		EmailAddress: address(s.EmailAddress), PhoneNumber: address(s.PhoneNumber),
-		Username:   &graph.UsernameSettings{Enabled: s.Username.Enabled, Required: s.Username.Required, MinLength: s.Username.MinLength, MaxLength: s.Username.MaxLength},
-		Web3Wallet: field(s.Web3Wallet),
-		Password:   &graph.PasswordSettings{Enabled: s.Password.Enabled, Required: s.Password.Required, MinLength: s.Password.MinLength, MaxLength: s.Password.MaxLength},
-		FirstName:  field(s.FirstName), LastName: field(s.LastName),
-		LegalConsent: &graph.LegalConsentSettings{
-			Enabled: s.LegalConsent.Enabled, DocumentVersion: s.LegalConsent.DocumentVersion, DocumentURL: orNil(s.LegalConsent.DocumentURL),
-		},
-		DefaultCountry: orNil(s.DefaultCountry), TestMode: s.TestMode, AllowedOrigins: s.AllowedOrigins,
-		SignUpLifetimeSeconds: s.SignUpLifetimeSeconds, SessionLifetimeSeconds: s.SessionLifetimeSeconds,
-		Warnings: []graph.SettingsWarning{}, UpdatedAt: s.UpdatedAt, UpdatedBy: s.UpdatedBy,
-	}
-	for _, w := range s.Warnings {
-		g.Warnings = append(g.Warnings, graph.SettingsWarning{Code: graph.SettingsWarningCode(w.Code), Message: w.Message, Setting: w.Path})
-	}
-	return g
 }

@@ -7,7 +7,6 @@ package resolvers
 
 import (
 	"context"
-	"stepwise/engine"
 	"stepwise/graph"
 	"stepwise/internal/signup"
 )
@@ -18,7 +17,7 @@ func (r *mutationResolver) SignUpCreate(ctx context.Context, input graph.SignUpC
 	if err != nil {
 		return nil, err
 	}
-	r.issue(ctx, out)
+	r.issue(ctx, out.ClientToken)
 	return &graph.SignUpCreatePayload{SignUp: signUp(out.SignUp), UserErrors: userErrors(out.Problems)}, nil
 }
 
@@ -28,17 +27,17 @@ func (r *mutationResolver) SignUpUpdate(ctx context.Context, input graph.SignUpU
 	if err != nil {
 		return nil, err
 	}
-	r.issue(ctx, out)
+	r.issue(ctx, out.ClientToken)
 	return &graph.SignUpUpdatePayload{SignUp: signUp(out.SignUp), UserErrors: userErrors(out.Problems)}, nil
 }
 
 // SignUpVerificationStart is the resolver for the signUpVerificationStart field.
 func (r *mutationResolver) SignUpVerificationStart(ctx context.Context, input graph.SignUpVerificationStartInput) (*graph.SignUpVerificationStartPayload, error) {
-	out, err := r.Service.StartVerification(ctx, PrincipalOf(ctx), idOrCurrent(input.ID.Value()), engine.Strategy(input.Strategy), idempotencyKey(input.IdempotencyKey))
+	out, err := r.Service.StartVerification(ctx, PrincipalOf(ctx), idOrCurrent(input.ID.Value()), start(input), idempotencyKey(input.IdempotencyKey))
 	if err != nil {
 		return nil, err
 	}
-	r.issue(ctx, out)
+	r.issue(ctx, out.ClientToken)
 	return &graph.SignUpVerificationStartPayload{SignUp: signUp(out.SignUp), UserErrors: userErrors(out.Problems)}, nil
 }
 
@@ -48,8 +47,28 @@ func (r *mutationResolver) SignUpVerificationCheck(ctx context.Context, input gr
 	if err != nil {
 		return nil, err
 	}
-	r.issue(ctx, out)
+	r.issue(ctx, out.ClientToken)
 	return &graph.SignUpVerificationCheckPayload{SignUp: signUp(out.SignUp), UserErrors: userErrors(out.Problems)}, nil
+}
+
+// SessionVerificationStart is the resolver for the sessionVerificationStart field.
+func (r *mutationResolver) SessionVerificationStart(ctx context.Context, input graph.SessionVerificationStartInput) (*graph.SessionVerificationStartPayload, error) {
+	c, err := r.Service.StartSession(ctx, PrincipalOf(ctx), input.Identifier)
+	if err != nil {
+		return nil, err
+	}
+	r.issue(ctx, c.ClientToken)
+	return &graph.SessionVerificationStartPayload{Challenge: sessionChallenge(c), UserErrors: userErrors(c.Problems)}, nil
+}
+
+// SessionCreate is the resolver for the sessionCreate field.
+func (r *mutationResolver) SessionCreate(ctx context.Context, input graph.SessionCreateInput) (*graph.SessionCreatePayload, error) {
+	out, err := r.Service.CreateSession(ctx, PrincipalOf(ctx), sessionProof(*input.Proof))
+	if err != nil {
+		return nil, err
+	}
+	r.issue(ctx, out.ClientToken)
+	return &graph.SessionCreatePayload{Session: session(out.Session, r.Service.Now()), UserErrors: userErrors(out.Problems)}, nil
 }
 
 // SessionTokenCreate is the resolver for the sessionTokenCreate field.
@@ -80,7 +99,102 @@ func (r *mutationResolver) InstanceSettingsUpdate(ctx context.Context, input gra
 	if err != nil {
 		return nil, err
 	}
-	return &graph.InstanceSettingsUpdatePayload{Settings: instanceSettings(settings), UserErrors: userErrors(problems)}, nil
+	return &graph.InstanceSettingsUpdatePayload{Settings: instanceSettings(settings, r.Service.CallbackURL), UserErrors: userErrors(problems)}, nil
+}
+
+// InvitationCreate is the resolver for the invitationCreate field.
+func (r *mutationResolver) InvitationCreate(ctx context.Context, input graph.InvitationCreateInput) (*graph.InvitationCreatePayload, error) {
+	out, err := r.Service.Invite(ctx, PrincipalOf(ctx), invitationInput(input))
+	if err != nil {
+		return nil, err
+	}
+	return &graph.InvitationCreatePayload{
+		Invitation: invitation(out.Invitation, r.Service.Now()), Ticket: orNil(out.Ticket), URL: orNil(out.URL), UserErrors: userErrors(out.Problems),
+	}, nil
+}
+
+// InvitationRevoke is the resolver for the invitationRevoke field.
+func (r *mutationResolver) InvitationRevoke(ctx context.Context, input graph.InvitationRevokeInput) (*graph.InvitationRevokePayload, error) {
+	i, problems, err := r.Service.RevokeInvitation(ctx, PrincipalOf(ctx), input.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &graph.InvitationRevokePayload{Invitation: invitation(i, r.Service.Now()), UserErrors: userErrors(problems)}, nil
+}
+
+// WebhookEndpointCreate is the resolver for the webhookEndpointCreate field.
+func (r *mutationResolver) WebhookEndpointCreate(ctx context.Context, input graph.WebhookEndpointCreateInput) (*graph.WebhookEndpointCreatePayload, error) {
+	out, err := r.Service.AddWebhookEndpoint(ctx, PrincipalOf(ctx), signup.WebhookInput{
+		URL: &input.URL, Events: eventKinds(input.Events), Enabled: input.Enabled.Value(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &graph.WebhookEndpointCreatePayload{Endpoint: webhookEndpoint(out.Endpoint), Secret: orNil(out.Secret), UserErrors: userErrors(out.Problems)}, nil
+}
+
+// WebhookEndpointUpdate is the resolver for the webhookEndpointUpdate field.
+func (r *mutationResolver) WebhookEndpointUpdate(ctx context.Context, input graph.WebhookEndpointUpdateInput) (*graph.WebhookEndpointUpdatePayload, error) {
+	out, err := r.Service.UpdateWebhookEndpoint(ctx, PrincipalOf(ctx), signup.WebhookInput{
+		ID: input.ID, URL: input.URL.Value(), Events: eventKinds(input.Events), Enabled: input.Enabled.Value(), RotateSecret: value(input.RotateSecret),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &graph.WebhookEndpointUpdatePayload{Endpoint: webhookEndpoint(out.Endpoint), Secret: orNil(out.Secret), UserErrors: userErrors(out.Problems)}, nil
+}
+
+// WebhookEndpointDelete is the resolver for the webhookEndpointDelete field.
+func (r *mutationResolver) WebhookEndpointDelete(ctx context.Context, input graph.WebhookEndpointDeleteInput) (*graph.WebhookEndpointDeletePayload, error) {
+	problems, err := r.Service.DeleteWebhookEndpoint(ctx, PrincipalOf(ctx), input.ID)
+	if err != nil {
+		return nil, err
+	}
+	payload := &graph.WebhookEndpointDeletePayload{UserErrors: userErrors(problems)}
+	if len(problems) == 0 {
+		payload.DeletedID = &input.ID
+	}
+	return payload, nil
+}
+
+// WebhookReplay is the resolver for the webhookReplay field.
+func (r *mutationResolver) WebhookReplay(ctx context.Context, input graph.WebhookReplayInput) (*graph.WebhookReplayPayload, error) {
+	if since := input.Since.Value(); since != nil {
+		n, problems, err := r.Service.ReplayEvents(ctx, PrincipalOf(ctx), since.EndpointID, since.At)
+		if err != nil {
+			return nil, err
+		}
+		return &graph.WebhookReplayPayload{Count: n, UserErrors: userErrors(problems)}, nil
+	}
+	d, problems, err := r.Service.ReplayDelivery(ctx, PrincipalOf(ctx), value(input.DeliveryID))
+	if err != nil {
+		return nil, err
+	}
+	payload := &graph.WebhookReplayPayload{UserErrors: userErrors(problems)}
+	if d != nil {
+		payload.Count = 1
+	}
+	return payload, nil
+}
+
+// UserPasswordVerify is the resolver for the userPasswordVerify field.
+func (r *mutationResolver) UserPasswordVerify(ctx context.Context, input graph.UserPasswordVerifyInput) (*graph.UserPasswordVerifyPayload, error) {
+	u, problems, err := r.Service.VerifyPassword(ctx, PrincipalOf(ctx), input.Identifier, input.Password)
+	if err != nil {
+		return nil, err
+	}
+	return &graph.UserPasswordVerifyPayload{User: user(u), UserErrors: userErrors(problems)}, nil
+}
+
+// UserSessionCreate is the resolver for the userSessionCreate field.
+func (r *mutationResolver) UserSessionCreate(ctx context.Context, input graph.UserSessionCreateInput) (*graph.UserSessionCreatePayload, error) {
+	out, err := r.Service.CreateUserSession(ctx, PrincipalOf(ctx), input.UserID)
+	if err != nil {
+		return nil, err
+	}
+	return &graph.UserSessionCreatePayload{
+		Session: session(out.Session, r.Service.Now()), ClientToken: orNil(out.ClientToken), UserErrors: userErrors(out.Problems),
+	}, nil
 }
 
 // UserUpdate is the resolver for the userUpdate field.
@@ -122,7 +236,7 @@ func (r *queryResolver) InstanceSettings(ctx context.Context) (*graph.InstanceSe
 	if err != nil {
 		return nil, err
 	}
-	return instanceSettings(s), nil
+	return instanceSettings(s, r.Service.CallbackURL), nil
 }
 
 // User is the resolver for the user field.
@@ -145,6 +259,30 @@ func (r *queryResolver) Users(ctx context.Context, first int, after *string, fil
 		return nil, err
 	}
 	return users(page, query.After), nil
+}
+
+// Invitations is the resolver for the invitations field.
+func (r *queryResolver) Invitations(ctx context.Context, first int, after *string, status *graph.InvitationStatus) (*graph.InvitationConnection, error) {
+	page, err := r.Service.Invitations(ctx, PrincipalOf(ctx), ticketState(status), first, orEmpty(after))
+	if err != nil {
+		return nil, err
+	}
+	return invitations(page, orEmpty(after), r.Service.Now()), nil
+}
+
+// WebhookEndpoints is the resolver for the webhookEndpoints field.
+func (r *queryResolver) WebhookEndpoints(ctx context.Context) ([]graph.WebhookEndpoint, error) {
+	list, err := r.Service.WebhookEndpoints(ctx, PrincipalOf(ctx))
+	return webhookEndpoints(list), err
+}
+
+// WebhookDeliveries is the resolver for the webhookDeliveries field.
+func (r *queryResolver) WebhookDeliveries(ctx context.Context, endpointID *string, first int, after *string) (*graph.WebhookDeliveryConnection, error) {
+	page, err := r.Service.Deliveries(ctx, PrincipalOf(ctx), idOrCurrent(endpointID), first, orEmpty(after))
+	if err != nil {
+		return nil, err
+	}
+	return webhookDeliveries(page, orEmpty(after)), nil
 }
 
 // Node is the resolver for the node field.

@@ -51,6 +51,8 @@ func (s *Service) UpdateSettings(ctx context.Context, p Principal, patch Setting
 	if !p.Secret {
 		return InstanceSettings{}, nil, ErrSecretKeyOnly
 	}
+	plain := patch
+	patch = patch.sealed(s.keys)
 	for try := range maxTries {
 		if err := pause(ctx, try); err != nil {
 			return InstanceSettings{}, nil, unavailable(err)
@@ -64,7 +66,7 @@ func (s *Service) UpdateSettings(ctx context.Context, p Principal, patch Setting
 				Message: fmt.Sprintf("The settings are at version %d. Look at them again before changing them.", current.Version)}}, nil
 		}
 		next := current.Settings.Apply(patch)
-		if problems := next.Check(); len(problems) > 0 {
+		if problems := append(next.Check(), plain.checkKeys(next)...); len(problems) > 0 {
 			return s.instanceSettings(current), problems, nil
 		}
 		saved, err := s.saveSettings(ctx, p.Instance.ID, current, next)
@@ -144,10 +146,7 @@ func (s *Service) Users(ctx context.Context, p Principal, q UserQuery) (UserPage
 	if !p.Secret {
 		return UserPage{}, ErrSecretKeyOnly
 	}
-	if q.First < 1 || q.First > MaxPage {
-		return UserPage{}, &Error{code: "BAD_USER_INPUT", message: fmt.Sprintf("`first` must be between 1 and %d.", MaxPage)}
-	}
-	after, err := parseCursor(q.After)
+	after, err := pageOf(q.First, q.After)
 	if err != nil {
 		return UserPage{}, err
 	}
@@ -169,7 +168,7 @@ func (s *Service) Users(ctx context.Context, p Principal, q UserQuery) (UserPage
 	}
 	page := UserPage{Users: users, More: more, Total: total}
 	for _, u := range users {
-		page.Cursors = append(page.Cursors, cursor(u))
+		page.Cursors = append(page.Cursors, cursor(u.CreatedAt, u.ID))
 	}
 	return page, nil
 }
@@ -189,8 +188,16 @@ func canonicalAny(text, country string) string {
 	return text
 }
 
-func cursor(u User) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(u.CreatedAt.UnixMilli(), 10) + " " + u.ID))
+// pageOf checks what a caller asks of a list.
+func pageOf(first int, after string) (*Position, error) {
+	if first < 1 || first > MaxPage {
+		return nil, &Error{code: "BAD_USER_INPUT", message: fmt.Sprintf("`first` must be between 1 and %d.", MaxPage)}
+	}
+	return parseCursor(after)
+}
+
+func cursor(at time.Time, id string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at.UnixMilli(), 10) + " " + id))
 }
 
 func parseCursor(text string) (*Position, error) {

@@ -30,8 +30,8 @@ const instanceKeysPurpose = "instance keys"
 // EnsureFirstInstance creates the first instance if there is none, and returns
 // the one there is with its keys.
 func EnsureFirstInstance(ctx context.Context, d Directory, keys *Keys, b Bootstrap, now time.Time) (FirstInstance, error) {
-	settings := DefaultSettings().Apply(b.Settings)
-	if problems := settings.Check(); len(problems) > 0 {
+	settings := DefaultSettings().Apply(b.Settings.sealed(keys))
+	if problems := append(settings.Check(), b.Settings.checkKeys(settings)...); len(problems) > 0 {
 		first := problems[0]
 		return FirstInstance{}, fmt.Errorf("settings: %s: %s (%s)", strings.Join(first.Field[1:], "."), first.Message, first.Code)
 	}

@@ -183,7 +183,7 @@ func TestSendsPerAddress(t *testing.T) {
 		to    string
 	}{
 		{"email", withEmail("jane@example.com"), "jane@example.com"},
-		{"phone", signup.Input{PhoneNumber: signup.Given("+49 30 901820"), Start: []engine.Strategy{engine.PhoneCode}}, "+4930901820"},
+		{"phone", signup.Input{PhoneNumber: signup.Given("+49 30 901820"), Start: starts(engine.PhoneCode)}, "+4930901820"},
 	} {
 		t.Run(address.name, func(t *testing.T) {
 			w := newWorld(t, `{"phoneNumber": {"enabled": true}}`)

@@ -26,6 +26,8 @@ type stored struct {
 	UnsafeMetadata  []byte
 	// Completion holds what a conversion needs to be repeated.
 	Completion *completion
+	// Redemption is an exchange of a provider's code under way.
+	Redemption *redemption
 	// LastCall is the fingerprint of the last mutation that changed the record.
 	LastCall string
 }
@@ -72,6 +74,8 @@ type attempt struct {
 	key     AttemptKey
 	version int64
 	stored
+	// noted: something has come to pass since it was saved.
+	noted bool
 }
 
 func fromRecord(key AttemptKey, r Record) (attempt, error) {
@@ -83,7 +87,7 @@ func fromRecord(key AttemptKey, r Record) (attempt, error) {
 	if r.Lifecycle == engine.Abandoned && content.Attempt.Lifecycle != engine.Abandoned {
 		content.Attempt = engine.Abandon(content.Attempt, r.EndedAt)
 	}
-	return attempt{key, r.Version, content}, nil
+	return attempt{key: key, version: r.Version, stored: content}, nil
 }
 
 // record returns what to store as the given version.

@@ -33,7 +33,8 @@ func (s *Service) convert(ctx context.Context, a attempt, remember func([]Proble
 	c := a.Completion
 	converted, err := s.directory.Convert(ctx, Conversion{
 		AttemptID: a.key.ID, Try: c.UserID, Instance: a.key.Instance, Client: a.key.Client, At: c.At,
-		Build: func(v SettingsVersion, _ *Invitation) (Creation, bool) { return s.build(a, v) },
+		Invitation: ticketID(a.Attempt),
+		Build:      func(v SettingsVersion, i *Invitation) (Creation, bool) { return s.build(a, v, i) },
 	})
 	var taken *TakenError
 	switch {
@@ -44,6 +45,7 @@ func (s *Service) convert(ctx context.Context, a attempt, remember func([]Proble
 	case err != nil:
 		return a, nil, unavailable(err)
 	}
+	s.pending()
 	settings, err := s.settingsOf(ctx, a.key.Instance, converted.SettingsVersion)
 	if err != nil {
 		return a, nil, err
@@ -92,6 +94,12 @@ func (s *Service) reopen(ctx context.Context, a attempt, taken engine.Set, remem
 	if err != nil {
 		return a, nil, err
 	}
+	reopened := a
+	reopened.Attempt = engine.Reopen(a.Attempt, 0)
+	if err := s.lookAtTicket(ctx, &reopened, s.now()); err != nil {
+		return a, nil, err
+	}
+	a.Attempt = reopened.Attempt
 	requirements := settings.Requirements()
 	if taken.Empty() && engine.Evaluate(requirements, engine.Reopen(a.Attempt, 0)).Satisfied() {
 		// Refused before, and the answer that said why was lost.
@@ -109,7 +117,7 @@ func (s *Service) reopen(ctx context.Context, a attempt, taken engine.Set, remem
 	if err != nil {
 		return a, nil, err
 	}
-	problems := reopenProblems(taken)
+	problems := reopenProblems(taken, a.Attempt)
 	err = s.attempts.Save(ctx, a.key, record, remember(problems), false)
 	if errors.Is(err, ErrConflict) { // somebody else has reopened it
 		a, _, err = s.load(ctx, a.key, "")
@@ -120,7 +128,10 @@ func (s *Service) reopen(ctx context.Context, a attempt, taken engine.Set, remem
 	return a, problems, nil
 }
 
-func reopenProblems(taken engine.Set) []Problem {
+func reopenProblems(taken engine.Set, a engine.Attempt) []Problem {
+	if taken.Empty() && a.Ticket != nil && a.Ticket.State != engine.TicketValid {
+		return []Problem{{Code: CodeTicketInvalid, Message: ticketSentences[a.Ticket.State]}}
+	}
 	if taken.Empty() {
 		return []Problem{{Code: CodeSettingsChanged, Message: "The app's settings changed just now: something more is needed."}}
 	}
@@ -131,9 +142,16 @@ func reopenProblems(taken engine.Set) []Problem {
 	return problems
 }
 
+func ticketID(a engine.Attempt) string {
+	if a.Ticket == nil {
+		return ""
+	}
+	return a.Ticket.ID
+}
+
 // build says what to create of the attempt under the settings in force, if it
-// has what they need.
-func (s *Service) build(a attempt, v SettingsVersion) (Creation, bool) {
+// has what they need; invitation is the one it began with, as it is now.
+func (s *Service) build(a attempt, v SettingsVersion, invitation *Invitation) (Creation, bool) {
 	settings, err := parseSettings(v)
 	if err != nil {
 		return Creation{}, false
@@ -141,6 +159,15 @@ func (s *Service) build(a attempt, v SettingsVersion) (Creation, bool) {
 	requirements := settings.Requirements()
 	open := a.Attempt
 	open.Lifecycle = engine.Open
+	publicMetadata := json.RawMessage("{}")
+	switch {
+	case open.Ticket == nil:
+	case invitation == nil:
+		open, _ = engine.NoteTicket(open, engine.TicketRevoked)
+	default:
+		open, _ = engine.NoteTicket(open, invitation.StateAt(a.Completion.At))
+		publicMetadata = metadataOrEmpty(invitation.PublicMetadata)
+	}
 	verdict := engine.Evaluate(requirements, open)
 	if !verdict.Satisfied() {
 		return Creation{}, false
@@ -157,7 +184,7 @@ func (s *Service) build(a attempt, v SettingsVersion) (Creation, bool) {
 		FirstName: values[engine.FirstName].Text, LastName: values[engine.LastName].Text,
 		HasPassword:    values[engine.Password].Presence == engine.Given,
 		Identifiers:    identifiersOf(values, proved, open, c.At),
-		PublicMetadata: json.RawMessage("{}"), PrivateMetadata: json.RawMessage("{}"),
+		PublicMetadata: publicMetadata, PrivateMetadata: json.RawMessage("{}"),
 		UnsafeMetadata: metadataOrEmpty(a.UnsafeMetadata),
 		CreatedAt:      c.At, UpdatedAt: c.At,
 	}
@@ -181,7 +208,7 @@ func identifiersOf(values [engine.NumAttributes]engine.Value, proved engine.Set,
 		}
 		i := Identifier{Kind: attribute.String(), Norm: value.Key, Display: value.Text}
 		if attribute == engine.ExternalAccount {
-			i.Kind, i.Norm, i.Display = ExternalAccountKind+a.Account.Provider, a.Account.Subject, a.Account.Provider
+			i.Kind, i.Norm, i.Display = ExternalAccountKind+a.Account.Issuer, a.Account.Subject, a.Account.Provider
 		}
 		if proved.Has(attribute) || engine.Proven.Has(attribute) {
 			i.VerifiedAt = at
@@ -191,31 +218,7 @@ func identifiersOf(values [engine.NumAttributes]engine.Value, proved engine.Set,
 	return list
 }
 
-// events are what the app's backend is told. They hold no secret.
+// events are what the app's backend is told.
 func events(u User, session Session, c *completion) []Event {
-	type identifier struct {
-		Field    string `json:"field"`
-		Value    string `json:"value"`
-		Verified bool   `json:"verified"`
-	}
-	identifiers := []identifier{}
-	for _, i := range u.Identifiers {
-		identifiers = append(identifiers, identifier{i.Kind, i.Display, !i.VerifiedAt.IsZero()})
-	}
-	event := func(n int, kind string, body any) Event {
-		data, err := json.Marshal(body)
-		if err != nil {
-			panic(err) // strings, times and JSON only
-		}
-		return Event{ID: c.EventIDs[n], Kind: kind, Body: data, At: c.At}
-	}
-	return []Event{
-		event(0, "user.created", map[string]any{
-			"id": u.ID, "firstName": u.FirstName, "lastName": u.LastName, "identifiers": identifiers,
-			"passwordEnabled": u.HasPassword, "unsafeMetadata": u.UnsafeMetadata, "consent": u.Consent, "createdAt": u.CreatedAt,
-		}),
-		event(1, "session.created", map[string]any{
-			"id": session.ID, "userId": u.ID, "clientId": session.ClientID, "createdAt": session.CreatedAt, "expireAt": session.ExpireAt,
-		}),
-	}
+	return []Event{userCreated(c.EventIDs[0], u), sessionCreated(c.EventIDs[1], session)}
 }

@@ -1,6 +1,7 @@
 package signup_test
 
 import (
+	"cmp"
 	"fmt"
 	"testing"
 	"time"
@@ -22,6 +23,8 @@ type person struct {
 	restart func() *process
 	// between happens before each further try; nil: only time passes.
 	between func(*person)
+	// wait is how long that is; afterLease where zero.
+	wait time.Duration
 }
 
 func (w *world) person(p *process) *person {
@@ -84,7 +87,7 @@ func (p *person) insist(r request) signup.Outcome {
 		if answered && err == nil {
 			return out
 		}
-		p.clock.advance(afterLease)
+		p.clock.advance(cmp.Or(p.wait, afterLease))
 		if p.between != nil {
 			p.between(p)
 		}
@@ -135,13 +138,19 @@ func (p *person) wantHome(norm string, out signup.Outcome) {
 	}
 }
 
-// stories go on until they come to their end, whatever happens at p.
-var crashStories = []struct {
+type crashStory struct {
 	name     string
 	settings string
-	long     bool
-	tell     func(w *world, p *process, address string, between func(*person))
-}{
+	// long ones are told with one kind of aftermath.
+	long bool
+	tell func(w *world, p *process, address string, between func(*person))
+}
+
+// The stories of crash_elsewhere_test.go are among them.
+func init() { crashStories = append(crashStories, elsewhereStories...) }
+
+// stories go on until they come to their end, whatever happens at p.
+var crashStories = []crashStory{
 	{"step by step", "", false, func(w *world, p *process, address string, between func(*person)) {
 		jane := w.person(p)
 		jane.between = between
@@ -209,7 +218,7 @@ func (p *person) haveCode(address string, before int) {
 		}
 		p.clock.advance(engine.ResendInterval)
 		p.insist(func(process *process, caller signup.Principal) (signup.Outcome, error) {
-			return process.StartVerification(p.Context(), caller, "", engine.EmailCode, "")
+			return process.StartVerification(p.Context(), caller, "", signup.Start{Strategy: engine.EmailCode}, "")
 		})
 	}
 }

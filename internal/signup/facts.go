@@ -2,10 +2,8 @@ package signup
 
 import (
 	"context"
-	"crypto/hmac"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"stepwise/engine"
@@ -16,9 +14,14 @@ import (
 // for a call that would go through, and only once.
 func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt, now time.Time) (engine.Decision, []Problem, error) {
 	s := c.service
+	startPath := startInList
+	if c.name == "start" {
+		startPath = startAlone
+	}
 	u := understand(c.input, settings.Settings)
 	c.metadata = u.metadata
 	u.problems = append(u.problems, u.judgePassword(settings.Settings, a.Attempt)...)
+	u.problems = append(u.problems, c.turnedAway...)
 	if !c.lookedFor {
 		taken, err := s.taken(ctx, a.key.Instance, u.identifiers())
 		if err != nil {
@@ -26,11 +29,10 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 		}
 		c.takenSet, c.lookedFor = taken, true
 	}
-	facts := engine.Facts{Now: now, Taken: c.takenSet, Can: s.can}
-	if c.proof != nil && !isCode(c.proof.Code) {
-		a := c.proof.Attribute
-		u.problems = append(u.problems, Problem{Code: CodeInvalidFormat, Attribute: &a,
-			Field: inputPath("proof", proofName(a)), Message: "A code has six digits."})
+	for i, start := range c.input.Start {
+		prepared, problems := c.prepare(ctx, start, settings.Settings, startPath(i))
+		u.command.Start = append(u.command.Start, prepared)
+		u.problems = append(u.problems, problems...)
 	}
 	if c.proof != nil && len(u.problems) == 0 { // a refused call compares nothing
 		problem, err := c.offer(ctx, &u, settings.Settings, a, now)
@@ -39,12 +41,12 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 		}
 		u.problems = append(u.problems, problem...)
 	}
-	startPath := startInList
-	if c.name == "start" {
-		startPath = startAlone
-	}
+	facts := engine.Facts{Now: now, Taken: c.takenSet | c.provenTaken, SentTaken: c.sentTaken, Can: s.can}
 	d := engine.Decide(settings.Requirements(), a.Attempt, u.command, facts)
-	problems := withoutConsequences(append(u.problems, translate(d.Problems, startPath)...))
+	if len(c.turnedAway) > 0 { // which says it already
+		d.Problems = slices.DeleteFunc(d.Problems, func(p engine.Problem) bool { return p.Code == engine.CodeRestricted })
+	}
+	problems := withoutConsequences(append(u.problems, translate(d.Problems, startPath, c.proofField())...))
 	c.describeGuesses(problems, d)
 	if len(u.problems) > 0 || len(problems) > 0 && !d.Changed {
 		return engine.Decision{Attempt: a.Attempt, Verdict: engine.Evaluate(settings.Requirements(), a.Attempt)}, ordered(problems), nil
@@ -62,8 +64,13 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 	return d, problems, nil
 }
 
-// isCode reports whether a text could be a code at all; what could not is no guess.
-func isCode(text string) bool { return len(text) == 6 && strings.Trim(text, "0123456789") == "" }
+// proofField is the path of the proof in the input.
+func (c *call) proofField() []string {
+	if c.proof == nil {
+		return nil
+	}
+	return inputPath("proof", proofName(*c.proof))
+}
 
 // withoutConsequences drops "there is nothing to verify" where the value was
 // given and refused: the refusal says it all.
@@ -95,32 +102,6 @@ func ordered(problems []Problem) []Problem {
 		}
 	}
 	return list
-}
-
-// offer compares the code, after the address's budget has been taken for it.
-// Where there is nothing to compare with, the engine says so.
-func (c *call) offer(ctx context.Context, u *understood, settings Settings, a *attempt, now time.Time) ([]Problem, error) {
-	attribute := c.proof.Attribute
-	u.command.Check = &engine.Check{Attribute: attribute}
-	v := a.Attempt.Verifications[attribute]
-	if a.Attempt.Lifecycle != engine.Open || v == nil {
-		return nil, nil
-	}
-	test := isTestAddress(settings, attribute, v.Key)
-	if v.Status(now) == engine.VerificationUnverified && !test {
-		budget := guessBudget(a.key.Instance, attribute, v.Key)
-		problem, err := c.once(ctx, budget, inputPath("proof", proofName(attribute)), attribute)
-		if err != nil || problem != nil {
-			u.command.Check = nil
-			return problem, err
-		}
-	}
-	code := c.service.keys.verificationCode(a.key, attribute, *v)
-	if test {
-		code = testCode
-	}
-	u.command.Check.Matches = hmac.Equal([]byte(code), []byte(c.proof.Code))
-	return nil, nil
 }
 
 // describeGuesses tells how many tries are left after a wrong code.
@@ -177,8 +158,7 @@ func (c *call) hashPassword(ctx context.Context, plain string) ([]Problem, error
 	}
 	hash, err := c.service.hasher.Hash(ctx, plain)
 	if errors.Is(err, password.ErrBusy) {
-		return []Problem{{Code: CodeBusy, Message: "The service is very busy. Please try again in a moment.",
-			RetryAfter: c.service.now().Add(2 * time.Second)}}, nil
+		return []Problem{c.service.busy()}, nil
 	}
 	if err != nil {
 		return nil, err

@@ -36,7 +36,9 @@ type Input struct {
 	UnsafeMetadata map[string]any
 	// Clear takes back what only a verification can give.
 	Clear []engine.Attribute
-	Start []engine.Strategy
+	Start []Start
+	// Ticket is that of an invitation; on creation only.
+	Ticket string
 	// IdempotencyKey is empty where none was given.
 	IdempotencyKey string
 }
@@ -96,9 +98,6 @@ func understand(in Input, settings Settings) understood {
 		u.command.Changes[a] = engine.Change{Kind: engine.Clear}
 	}
 	u.attach(in.UnsafeMetadata)
-	for _, strategy := range in.Start {
-		u.command.Start = append(u.command.Start, engine.Start{Strategy: strategy, Nonce: RandomText(idLength)})
-	}
 	if in.IdempotencyKey == EmptyKey {
 		u.problems = append(u.problems, Problem{Code: CodeEmpty, Message: "An idempotency key has at least one character; leave it out for none.", Field: inputPath("idempotencyKey")})
 	}

@@ -73,14 +73,14 @@ func TestNonsense(t *testing.T) {
 			PASSWORD_FROM_CONTEXT PASSWORD password`},
 		{"no country", signup.Input{PhoneNumber: given("030 901820")}, `
 			INVALID_NUMBER PHONE_NUMBER phoneNumber`},
-		{"strategies that are none", signup.Input{Start: []engine.Strategy{"", "NONSENSE", engine.OAuth, engine.Web3Signature, engine.FromTicket, engine.FromOAuth}}, `
+		{"strategies that are none", signup.Input{Start: starts("", "NONSENSE", engine.OAuth, engine.Web3Signature, engine.FromTicket, engine.FromOAuth)}, `
+			FIELD_DISABLED WEB3_WALLET startVerifications.3
+			FIELD_DISABLED EXTERNAL_ACCOUNT startVerifications.2
 			STRATEGY_NOT_AVAILABLE - startVerifications.0
 			STRATEGY_NOT_AVAILABLE - startVerifications.1
-			STRATEGY_NOT_AVAILABLE - startVerifications.2
-			STRATEGY_NOT_AVAILABLE - startVerifications.3
 			STRATEGY_NOT_AVAILABLE - startVerifications.4
 			STRATEGY_NOT_AVAILABLE - startVerifications.5`},
-		{"nothing to verify", signup.Input{Start: []engine.Strategy{engine.EmailCode, engine.PhoneCode}}, `
+		{"nothing to verify", signup.Input{Start: starts(engine.EmailCode, engine.PhoneCode)}, `
 			VALUE_MISSING EMAIL_ADDRESS startVerifications.0
 			VALUE_MISSING PHONE_NUMBER startVerifications.1`},
 		{"9 KiB of metadata", signup.Input{UnsafeMetadata: map[string]any{"note": strings.Repeat("x", 9<<10)}}, `
@@ -92,7 +92,7 @@ func TestNonsense(t *testing.T) {
 		{"all at once", signup.Input{
 			EmailAddress: given("jane"), PhoneNumber: given("+1 900 234 5678"), Username: given("ab"), Password: given("short"),
 			FirstName: given(" "), LastName: given("Doe\x00"), LegalAccepted: yes(), UnsafeMetadata: map[string]any{"note": huge},
-			Start: []engine.Strategy{"NONSENSE"}, IdempotencyKey: strings.Repeat("k", 129),
+			Start: starts("NONSENSE"), IdempotencyKey: strings.Repeat("k", 129),
 		}, `
 			INVALID_FORMAT EMAIL_ADDRESS emailAddress
 			UNSUPPORTED_NUMBER PHONE_NUMBER phoneNumber
@@ -185,7 +185,7 @@ func TestWhatIsTakenAsItIs(t *testing.T) {
 			func(s *signup.SignUp) string { return string(s.Status) }, "MISSING_REQUIREMENTS"},
 		"clearing what is not there": {signup.Input{EmailAddress: signup.Null(), Password: signup.Null(), Clear: []engine.Attribute{engine.Web3Wallet, engine.ExternalAccount}},
 			func(s *signup.SignUp) string { return s.Verdict.Missing.String() }, "[EMAIL_ADDRESS PASSWORD LEGAL_ACCEPTED]"},
-		"one strategy twice": {signup.Input{EmailAddress: signup.Given("twice@example.com"), Start: []engine.Strategy{engine.EmailCode, engine.EmailCode}},
+		"one strategy twice": {signup.Input{EmailAddress: signup.Given("twice@example.com"), Start: starts(engine.EmailCode, engine.EmailCode)},
 			func(*signup.SignUp) string { return fmt.Sprint(w.mail.sentTo("twice@example.com")) }, "1"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -20,8 +20,8 @@ import (
 // Keys are derived from the master key (HKDF, RFC 5869), one for each purpose,
 // so that what leaks for one says nothing about another.
 type Keys struct {
-	clientToken, code, secretKey, fingerprint []byte
-	seal                                      cipher.AEAD
+	clientToken, code, secretKey, fingerprint, reference, authorization, ticket, session []byte
+	seal                                                                                 cipher.AEAD
 }
 
 // MinMasterKey is how many bytes a master key must have.
@@ -50,7 +50,8 @@ func NewKeys(master []byte) (*Keys, error) {
 	}
 	return &Keys{
 		clientToken: derive("client token"), code: derive("code"),
-		secretKey: derive("secret key"), fingerprint: derive("fingerprint"), seal: seal,
+		secretKey: derive("secret key"), fingerprint: derive("fingerprint"), reference: derive("reference"),
+		authorization: derive("authorization"), ticket: derive("ticket"), session: derive("session"), seal: seal,
 	}, nil
 }
 

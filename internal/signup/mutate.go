@@ -7,9 +7,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 
 	"stepwise/engine"
 )
@@ -56,30 +54,10 @@ func (s *Service) Update(ctx context.Context, p Principal, id string, in Input) 
 }
 
 // StartVerification starts one verification.
-func (s *Service) StartVerification(ctx context.Context, p Principal, id string, strategy engine.Strategy, idempotencyKey string) (Outcome, error) {
-	in := Input{Start: []engine.Strategy{strategy}, IdempotencyKey: idempotencyKey}
+func (s *Service) StartVerification(ctx context.Context, p Principal, id string, start Start, idempotencyKey string) (Outcome, error) {
+	in := Input{Start: []Start{start}, IdempotencyKey: idempotencyKey}
 	c := &call{service: s, principal: p, id: id, input: in, name: "start", memoryKey: idempotencyKey}
 	c.fingerprint = s.fingerprintInput("start", id, in)
-	return c.change(ctx)
-}
-
-// Proof is what is offered for a verification.
-type Proof struct {
-	Attribute engine.Attribute
-	Code      string
-}
-
-// CheckVerification offers a proof.
-func (s *Service) CheckVerification(ctx context.Context, p Principal, id string, proof Proof, idempotencyKey string) (Outcome, error) {
-	in := Input{IdempotencyKey: idempotencyKey}
-	proof.Code = strings.Map(func(r rune) rune { // as people copy codes
-		if r == '-' || unicode.IsSpace(r) {
-			return -1
-		}
-		return r
-	}, proof.Code)
-	c := &call{service: s, principal: p, id: id, input: in, proof: &proof, name: "check", memoryKey: idempotencyKey}
-	c.fingerprint = s.keys.requestFingerprint("check", id, proof.Attribute.String(), proof.Code, idempotencyKey)
 	return c.change(ctx)
 }
 
@@ -110,6 +88,15 @@ type call struct {
 	budgeted   map[string]bool
 	takenSet   engine.Set
 	lookedFor  bool
+	// provenTaken and sentTaken: what was proven, or sent along, belongs to users.
+	provenTaken, sentTaken engine.Set
+	endpoints              map[string]string
+	// answer is what a link or a handle refers to, found what the provider said.
+	answer answered
+	found  *engine.Outcome
+
+	// turnedAway is why nobody may begin who comes like this.
+	turnedAway []Problem
 
 	// metadata is what the input attaches, as JSON; nil where it does not.
 	metadata []byte
@@ -153,11 +140,16 @@ func (c *call) create(ctx context.Context) (Outcome, error) {
 		fresh := attempt{key: c.key()}
 		fresh.key.ID = attemptID(c.principal.Client, RandomText(attemptTail))
 		fresh.Attempt = engine.Attempt{CreatedAt: now, AbandonAt: now.Add(time.Duration(settings.SignUpLifetimeSeconds) * time.Second)}
+		if c.turnedAway, err = c.admit(ctx, &fresh, now); err != nil {
+			return Outcome{}, err
+		}
+		if len(c.turnedAway) == 0 && !c.mayBelongToUser() {
+			c.turnedAway = restricted(engine.Evaluate(settings.Requirements(), fresh.Attempt))
+		}
 		d, problems, err := c.decide(ctx, settings, &fresh, now)
 		if err != nil {
 			return Outcome{}, err
 		}
-		problems = append(problems, restricted(d.Verdict)...)
 		if len(problems) > 0 {
 			return Outcome{Problems: problems}, nil
 		}
@@ -195,11 +187,21 @@ func (c *call) create(ctx context.Context) (Outcome, error) {
 	return Outcome{Problems: []Problem{conflict()}}, nil
 }
 
+// mayBelongToUser reports whether the call begins the proof of an account or a
+// wallet: it may turn out to belong to a user, who comes back by it whether or not
+// others can sign up.
+func (c *call) mayBelongToUser() bool {
+	return slices.ContainsFunc(c.input.Start, func(s Start) bool {
+		a, ok := s.Strategy.Attribute()
+		return ok && engine.Proven.Has(a)
+	})
+}
+
 // restricted turns away who would begin what cannot complete.
 func restricted(v engine.Verdict) []Problem {
 	for _, b := range v.Blockers {
 		if b.Code == engine.BlockedRestricted {
-			return []Problem{{Code: CodeRestricted, Message: "Only invited people can sign up."}}
+			return []Problem{{Code: Code(engine.CodeRestricted), Message: restrictedSentence}}
 		}
 	}
 	return nil
@@ -221,10 +223,16 @@ func (c *call) change(ctx context.Context) (Outcome, error) {
 		return c.repeat(ctx)
 	}
 	for try := range maxTries {
-		if err := pause(ctx, try); err != nil {
+		if err := pause(ctx, try); err != nil && c.found == nil {
 			return Outcome{}, unavailable(err)
 		}
 		out, err := c.tryChange(ctx)
+		for pauses := 0; errors.Is(err, errStillRedeeming) && pauses < maxRedemptionPauses; pauses++ {
+			if err := wait(ctx, redemptionPause); err != nil {
+				return Outcome{}, unavailable(err)
+			}
+			out, err = c.tryChange(ctx)
+		}
 		if !errors.Is(err, ErrConflict) {
 			return out, storeError(err)
 		}
@@ -237,7 +245,11 @@ func pause(ctx context.Context, try int) error {
 	if try == 0 {
 		return nil
 	}
-	t := time.NewTimer(time.Duration(rand.Int64N(int64(try) * int64(4*time.Millisecond))))
+	return wait(ctx, time.Duration(rand.Int64N(int64(try)*int64(4*time.Millisecond))))
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
@@ -250,6 +262,8 @@ func pause(ctx context.Context, try int) error {
 // tryChange returns ErrConflict where it has to be tried again.
 func (c *call) tryChange(ctx context.Context) (Outcome, error) {
 	s := c.service
+	ctx, cancel := c.keeping(ctx)
+	defer cancel()
 	settings, err := s.settingsAt(ctx, c.principal.Instance.ID, c.principal.Instance.SettingsVersion)
 	if err != nil {
 		return Outcome{}, err
@@ -277,6 +291,18 @@ func (c *call) tryChange(ctx context.Context) (Outcome, error) {
 	if c.completed(current) {
 		return c.again(current, settings, now), nil
 	}
+	if err := s.lookAtTicket(ctx, &current, now); err != nil {
+		return Outcome{}, err
+	}
+	settled, err := c.redeem(ctx, settings, &current, now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if settled {
+		return s.answer(ctx, current, settings, nil)
+	}
+	ctx, cancel = c.keeping(ctx)
+	defer cancel()
 	d, problems, err := c.decide(ctx, settings, &current, now)
 	if err != nil {
 		return Outcome{}, err
@@ -287,7 +313,7 @@ func (c *call) tryChange(ctx context.Context) (Outcome, error) {
 		}
 		return s.answer(ctx, current, settings, problems)
 	}
-	if !d.Changed && !d.Convert && !c.changesMetadata(current) && d.Verdict.Equal(current.Verdict) && c.memoryKey == "" {
+	if !d.Changed && !current.noted && !d.Convert && !c.changesMetadata(current) && d.Verdict.Equal(current.Verdict) && c.memoryKey == "" {
 		return s.answer(ctx, current, settings, problems)
 	}
 	c.apply(&current, d, settings, now)
@@ -322,6 +348,10 @@ func (c *call) metItself(ctx context.Context, loaded attempt) error {
 // conversion begins with the same save.
 func (c *call) apply(a *attempt, d engine.Decision, settings currentSettings, now time.Time) {
 	a.Attempt, a.Verdict, a.SettingsVersion, a.LastCall = d.Attempt, d.Verdict, settings.Version, c.fingerprint
+	a.noted = false
+	if c.found != nil || !a.redeeming() {
+		a.Redemption = nil
+	}
 	if c.metadata != nil && len(d.Problems) == 0 {
 		a.UnsafeMetadata = c.metadata
 	}

@@ -46,6 +46,7 @@ func (w *world) newProcess(gate func(port string) fault) *process {
 		ports := faultyPorts{process: p, real: *c}
 		c.Attempts, c.Directory, c.Messenger, c.Budgets = ports, faultyDirectory{c.Directory, p}, ports, ports
 		c.Hints = faultyHints{c.Hints, p}
+		c.Accounts = faultyAccounts{c.Accounts, p}
 	})
 	return p
 }
@@ -159,6 +160,14 @@ func (f faultyDirectory) Taken(ctx context.Context, instance string, identifiers
 	return taken, err
 }
 
+func (f faultyDirectory) Invitation(ctx context.Context, instance, id string) (i signup.Invitation, err error) {
+	err = f.do("Directory.Invitation", func() (err error) {
+		i, err = f.Directory.Invitation(ctx, instance, id)
+		return err
+	})
+	return i, err
+}
+
 func (f faultyDirectory) Convert(ctx context.Context, c signup.Conversion) (done signup.Converted, err error) {
 	err = f.do("Directory.Convert", func() (err error) {
 		done, err = f.Directory.Convert(ctx, c)
@@ -168,4 +177,29 @@ func (f faultyDirectory) Convert(ctx context.Context, c signup.Conversion) (done
 		return signup.Converted{}, err
 	}
 	return done, err
+}
+
+// faultyAccounts lets a provider be out of reach, and a process die with its answer.
+type faultyAccounts struct {
+	signup.AccountProver
+	*process
+}
+
+func (f faultyAccounts) AuthorizationEndpoint(ctx context.Context, p signup.Provider) (endpoint string, err error) {
+	err = f.do("Accounts.AuthorizationEndpoint", func() (err error) {
+		endpoint, err = f.AccountProver.AuthorizationEndpoint(ctx, p)
+		return err
+	})
+	return endpoint, err
+}
+
+func (f faultyAccounts) Redeem(ctx context.Context, p signup.Provider, r signup.AuthorizationRequest, a signup.AuthorizationResponse) (account signup.ProvenAccount, err error) {
+	err = f.do("Accounts.Redeem", func() (err error) {
+		account, err = f.AccountProver.Redeem(ctx, p, r, a)
+		return err
+	})
+	if errors.Is(err, errStore) {
+		return signup.ProvenAccount{}, err
+	}
+	return account, err
 }

@@ -24,9 +24,9 @@ type Principal struct {
 	// Client is empty for a caller without a client token.
 	Client     string
 	Generation int64
-	// Stale: the token was valid once, but a completed sign-up has replaced it.
-	// It is good for one thing: to hear again the answer to the call that
-	// completed.
+	// Stale: the token was valid once, but a completed sign-up or a sign-in has
+	// replaced it. It is good for one thing: to hear again the answer to the call
+	// that did.
 	Stale bool
 	// FromCookie: the token came as a cookie, which browsers send unasked.
 	FromCookie bool

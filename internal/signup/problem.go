@@ -22,7 +22,6 @@ const (
 	CodePasswordContext  Code = "PASSWORD_FROM_CONTEXT"
 	CodeDeliveryFailed   Code = "DELIVERY_FAILED"
 	CodeNotFound         Code = "SIGN_UP_NOT_FOUND"
-	CodeRestricted       Code = "SIGN_UP_RESTRICTED"
 	CodeSettingsChanged  Code = "SETTINGS_CHANGED"
 	CodeRateLimited      Code = "RATE_LIMITED"
 	CodeBusy             Code = "BUSY"
@@ -34,6 +33,17 @@ const (
 	CodeExternalIDTaken  Code = "EXTERNAL_ID_TAKEN"
 	CodeStaleVersion     Code = "STALE_VERSION"
 	CodeOutOfRange       Code = "OUT_OF_RANGE"
+
+	CodeRedirectNotAllowed Code = "REDIRECT_NOT_ALLOWED"
+	CodeOriginNotAllowed   Code = "ORIGIN_NOT_ALLOWED"
+	CodeChainNotAllowed    Code = "CHAIN_NOT_ALLOWED"
+	CodeOtherClient        Code = "BEGUN_ELSEWHERE"
+	CodeTicketInvalid      Code = "TICKET_INVALID"
+	CodeCredentials        Code = "CREDENTIALS_INVALID"
+	CodeNotTransferable    Code = "NOTHING_TO_TRANSFER"
+	CodeInvitationNotFound Code = "INVITATION_NOT_FOUND"
+	CodeEndpointNotFound   Code = "WEBHOOK_ENDPOINT_NOT_FOUND"
+	CodeDeliveryNotFound   Code = "WEBHOOK_DELIVERY_NOT_FOUND"
 )
 
 // Problem is an error that the caller can do something about.
@@ -72,6 +82,8 @@ var article = [engine.NumAttributes]string{
 	"a password", "a first name", "a last name", "consent",
 }
 
+const restrictedSentence = "Only invited people can sign up."
+
 // sentences are the messages of the engine's codes; %s is the noun, %a the noun
 // with its article.
 var sentences = map[engine.Code]string{
@@ -89,17 +101,57 @@ var sentences = map[engine.Code]string{
 	engine.CodeTooManyGuesses:   "Too many wrong codes. Ask for a new one.",
 	engine.CodeIncorrect:        "The code is not correct.",
 	engine.CodeEmailNotVerified: "The provider does not vouch for an email address of this account.",
-	engine.CodeTransferable:     "This %s already belongs to an account.",
+	engine.CodeTransferable:     "This %s already belongs to an account. Sign in with it instead.",
+	engine.CodeProviderDisabled: "This app has no such provider.",
+	engine.CodeRestricted:       restrictedSentence,
+
+	ProviderUnavailable:    "The provider cannot be reached at the moment. Please try again.",
+	ProviderAccessDenied:   "You did not allow the provider to share your account.",
+	ProviderRefused:        "The provider refused. Please try again.",
+	ProviderExchangeFailed: "The provider did not confirm the account. Please try again.",
+	ProviderIssuerMismatch: "The answer came from another provider than the one that was asked.",
+	ProviderTokenInvalid:   "What the provider says about the account cannot be trusted.",
+
+	WalletAddressInvalid:   "This is not the address of a wallet: 0x and forty hexadecimal digits with their checksum.",
+	SIWEMalformed:          "This is not a message of Sign-In with Ethereum.",
+	SIWEDomainMismatch:     "The message was made for another site.",
+	SIWEAddressMismatch:    "The message is of another wallet.",
+	SIWEStatementMismatch:  "The statement in the message was changed.",
+	SIWEURIMismatch:        "The URI in the message was changed.",
+	SIWEVersionMismatch:    "The version in the message was changed.",
+	SIWEChainMismatch:      "The message names another chain.",
+	SIWENonceMismatch:      "The message answers another challenge. Start the verification again.",
+	SIWEIssuedAtMismatch:   "The time of issue in the message was changed.",
+	SIWEExpirationMismatch: "The expiration time in the message was changed.",
+	SIWENotBeforeMismatch:  "The message must not name a time before which it is not good.",
+	SIWERequestIDMismatch:  "The message must not have a request id.",
+	SIWEResourcesMismatch:  "The message must not list resources.",
+	SignatureMalformed:     "This is not a signature: 0x and 130 hexadecimal digits.",
+	SignatureHighS:         "This form of the signature is not accepted: s must be in the lower half.",
+	SignatureMismatch:      "The signature was not made by this wallet for this message.",
+}
+
+// withoutCodes are those for wallets and accounts, where nobody has a code to type.
+var withoutCodes = map[engine.Code]string{
+	engine.CodeValueMissing:   "Say which wallet is to be verified.",
+	engine.CodeNotStarted:     "No verification of %a waits for this. Start it again.",
+	engine.CodeExpired:        "That took too long. Start the verification again.",
+	engine.CodeTooManyGuesses: "Too many wrong proofs. Start the verification again.",
+	engine.CodeIncorrect:      "The proof is not right.",
 }
 
 // Sentence returns the message for people of an engine's code.
 func Sentence(code engine.Code, a engine.Attribute) string {
-	return strings.NewReplacer("%a", article[a], "%s", noun[a]).Replace(sentences[code])
+	sentence := sentences[code]
+	if other, ok := withoutCodes[code]; ok && engine.Proven.Has(a) {
+		sentence = other
+	}
+	return strings.NewReplacer("%a", article[a], "%s", noun[a]).Replace(sentence)
 }
 
 // translate turns the engine's problems into what a caller sees. startPath says
-// where the input names a verification to start.
-func translate(problems []engine.Problem, startPath func(index int) []string) []Problem {
+// where the input names a verification to start, proof where it has the proof.
+func translate(problems []engine.Problem, startPath func(index int) []string, proof []string) []Problem {
 	list := make([]Problem, 0, len(problems))
 	for _, p := range problems {
 		t := Problem{Code: Code(p.Code), Message: Sentence(p.Code, p.Attribute)}
@@ -112,19 +164,18 @@ func translate(problems []engine.Problem, startPath func(index int) []string) []
 			t.Field = inputPath(inputName[p.Attribute])
 		case engine.WhereStart:
 			t.Field = startPath(p.Index)
+			switch {
+			case p.Code == engine.CodeProviderDisabled:
+				t.Field = memberOf(t.Field, "provider")
+			case p.Code == engine.CodeValueMissing && p.Attribute == engine.Web3Wallet:
+				t.Field, t.Message = memberOf(t.Field, "web3Wallet"), "Give the address of the wallet that is to sign."
+			}
 		case engine.WhereCheck:
-			t.Field = inputPath("proof", proofName(p.Attribute))
+			t.Field = proof
 		}
 		list = append(list, t)
 	}
 	return list
-}
-
-func proofName(a engine.Attribute) string {
-	if a == engine.PhoneNumber {
-		return "phoneCode"
-	}
-	return "emailCode"
 }
 
 // startInList is where create and update list what to start.
@@ -153,13 +204,15 @@ func (e *Error) Unwrap() error { return e.cause }
 
 // Errors of requests.
 var (
-	ErrUnauthenticated = &Error{code: "UNAUTHENTICATED", message: "The token in Authorization (or the client's cookie) is unknown, or was replaced when a sign-up completed."}
+	ErrUnauthenticated = &Error{code: "UNAUTHENTICATED", message: "The token in Authorization (or the client's cookie) is unknown, or was replaced when a sign-up completed or somebody signed in."}
 	ErrUnknownInstance = &Error{code: "UNAUTHENTICATED", message: "No instance has this Publishable-Key; it begins with pk_."}
 	ErrWrongSecretKey  = &Error{code: "UNAUTHENTICATED", message: "This is not the instance's secret key."}
-	ErrNeedsClient     = &Error{code: "UNAUTHENTICATED", message: "This needs a client: call signUpCreate first, then send its cookie, or its token as `Authorization: Bearer ct_…`."}
+	ErrNeedsClient     = &Error{code: "UNAUTHENTICATED", message: "This needs a client: call signUpCreate first (or sessionVerificationStart, to come back), then send its cookie, or its token as `Authorization: Bearer ct_…`."}
 	ErrNeedsSecretKey  = &Error{code: "UNAUTHENTICATED", message: "This needs the secret key: `Authorization: Bearer sk_…`."}
 	ErrClientOnly      = &Error{code: "FORBIDDEN", message: "This is for clients; the secret key is not one."}
 	ErrSecretKeyOnly   = &Error{code: "FORBIDDEN", message: "This is for the holder of the secret key; a client's token is not enough."}
+	ErrUnknownLink     = &Error{code: "NOT_FOUND", message: "This is no link of this service."}
+	ErrUnknownState    = &Error{code: "NOT_FOUND", message: "This does not belong to a sign-up that is under way."}
 	ErrNoSignUp        = &Error{code: "NOT_FOUND", message: "The caller has no such sign-up. The secret key must name one by its id."}
 )
 

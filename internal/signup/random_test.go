@@ -1,6 +1,7 @@
 package signup_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -21,9 +22,13 @@ const ordinarySeeds = 300
 // address at once. One call of a port happens at a time, chosen by the seed,
 // as are the faults and the passing of time.
 func TestRandomInterleavings(t *testing.T) {
-	first, seeds := uint64(rand.Uint32()), uint64(ordinarySeeds)
+	simulateAll(t, ordinarySeeds, "", (*world).simulate)
+}
+
+func simulateAll(t *testing.T, ordinary uint64, settings string, simulate func(*world, uint64)) {
+	first, seeds := uint64(rand.Uint32()), ordinary
 	if n, err := strconv.ParseUint(os.Getenv("CAMPAIGN"), 10, 32); err == nil {
-		seeds = max(n, 20*ordinarySeeds)
+		seeds = max(n*ordinary/ordinarySeeds, 20*ordinary)
 	}
 	if n, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64); err == nil {
 		first, seeds = n, 1
@@ -32,9 +37,9 @@ func TestRandomInterleavings(t *testing.T) {
 	const perWorld = 50
 	for from := uint64(0); from < seeds && !t.Failed(); from += perWorld {
 		t.Run(fmt.Sprintf("from %d", first+from), func(t *testing.T) {
-			w := newWorld(t, "")
+			w := newWorld(t, settings)
 			for seed := first + from; seed < first+min(from+perWorld, seeds); seed++ {
-				w.simulate(seed)
+				simulate(w, seed)
 				if t.Failed() {
 					t.Fatalf("SEED=%d fails", seed)
 				}
@@ -63,6 +68,8 @@ type simulation struct {
 	grants  []chan fault
 	answers []answer
 	log     []string
+	// leap is how far time goes at most, now and then; three seconds where zero.
+	leap time.Duration
 }
 
 // event: an actor asks to call a port, or has finished where port is empty.
@@ -162,7 +169,7 @@ func (s *simulation) run(actors []func(*process)) {
 // fault chooses what befalls a call, and lets time pass now and then.
 func (s *simulation) fault() fault {
 	if s.random.IntN(8) == 0 {
-		s.clock.advance(time.Duration(s.random.IntN(3000)) * time.Millisecond)
+		s.clock.advance(time.Duration(s.random.Int64N(int64(cmp.Or(s.leap, 3*time.Second)))).Truncate(time.Millisecond))
 	}
 	if s.random.IntN(12) == 0 {
 		return fault(1 + s.random.IntN(4))
@@ -336,7 +343,7 @@ func (s *simulation) finishes(who string, b *browser) bool {
 		s.clock.advance(engine.ResendInterval)
 		sent := s.mail.sentTo(s.address)
 		_, err = ask(func(p *process, caller signup.Principal) (signup.Outcome, error) {
-			return p.StartVerification(s.Context(), caller, "", engine.EmailCode, "")
+			return p.StartVerification(s.Context(), caller, "", signup.Start{Strategy: engine.EmailCode}, "")
 		})
 		s.must(err)
 		if s.mail.sentTo(s.address) > sent {

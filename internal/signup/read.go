@@ -45,7 +45,9 @@ func (s *Service) read(ctx context.Context, key AttemptKey, settingsVersion int6
 		if a.Attempt.Lifecycle == engine.Completing && (!patient || !s.now().Before(a.Completion.LeaseUntil)) {
 			a, _, err = s.convert(ctx, a, nothingToRemember)
 		} else {
-			a, err = s.refresh(ctx, a, settings)
+			if err = s.lookAtTicket(ctx, &a, s.now()); err == nil {
+				a, err = s.refresh(ctx, a, settings)
+			}
 		}
 		if !errors.Is(err, ErrConflict) {
 			return a, settings, err
@@ -78,10 +80,10 @@ func (s *Service) refresh(ctx context.Context, a attempt, settings currentSettin
 	elapsed, noted := engine.Elapse(a.Attempt, now)
 	verdict := engine.Evaluate(settings.Requirements(), elapsed)
 	a.SettingsVersion = settings.Version
-	if !noted && verdict.Equal(a.Verdict) {
+	if !noted && !a.noted && verdict.Equal(a.Verdict) {
 		return a, nil
 	}
-	a.Attempt, a.Verdict = elapsed, verdict
+	a.Attempt, a.Verdict, a.noted = elapsed, verdict, false
 	a.version++
 	record, err := a.record(a.version, now)
 	if err != nil {

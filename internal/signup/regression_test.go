@@ -187,7 +187,7 @@ func TestCallThatChangedNothingIsRemembered(t *testing.T) {
 	c.create(withEmail("jane@example.com"))
 	w.clock.advance(5 * time.Second)
 	for range 2 {
-		out, err := c.service.StartVerification(t.Context(), c.principal(), "", engine.EmailCode, "K")
+		out, err := c.service.StartVerification(t.Context(), c.principal(), "", signup.Start{Strategy: engine.EmailCode}, "K")
 		w.must(err)
 		wantProblems(t, out)
 		w.clock.advance(40 * time.Second)

@@ -25,7 +25,7 @@ func TestRepeatedMutationsDoNothingTwice(t *testing.T) {
 			return c.service.Update(c.Context(), c.principal(), "", in)
 		},
 		"start": func(c *client) (signup.Outcome, error) {
-			return c.service.StartVerification(c.Context(), c.principal(), "", engine.EmailCode, key)
+			return c.service.StartVerification(c.Context(), c.principal(), "", signup.Start{Strategy: engine.EmailCode}, key)
 		},
 		"wrong check": func(c *client) (signup.Outcome, error) {
 			proof := signup.Proof{Attribute: engine.EmailAddress, Code: wrong(c.mail.code(c, "jane@example.com"))}
@@ -77,7 +77,7 @@ func TestKeyWithOtherInput(t *testing.T) {
 			return c.service.Create(t.Context(), c.principal(), signup.Input{FirstName: signup.Given("Jane"), IdempotencyKey: "key"})
 		},
 		"start": func() (signup.Outcome, error) {
-			return c.service.StartVerification(t.Context(), c.principal(), "", engine.EmailCode, "key")
+			return c.service.StartVerification(t.Context(), c.principal(), "", signup.Start{Strategy: engine.EmailCode}, "key")
 		},
 		"check": func() (signup.Outcome, error) {
 			return c.service.CheckVerification(t.Context(), c.principal(), "", signup.Proof{Code: "123456"}, "key")
@@ -246,7 +246,7 @@ func (w *world) wantNothing(caller signup.Principal, id string) {
 			return err
 		},
 		"start": func() error {
-			_, err := w.service.StartVerification(ctx, caller, id, engine.EmailCode, "")
+			_, err := w.service.StartVerification(ctx, caller, id, signup.Start{Strategy: engine.EmailCode}, "")
 			return err
 		},
 		"check": func() error {
@@ -278,7 +278,7 @@ func TestReplayKnowsThatNothingWasSent(t *testing.T) {
 	c.create(signup.Input{EmailAddress: signup.Given("jane@example.com")})
 	w.mail.refuse(errors.New("no route to host"))
 	start := func() signup.Outcome {
-		out, err := w.service.StartVerification(t.Context(), c.principal(), "", engine.EmailCode, "key")
+		out, err := w.service.StartVerification(t.Context(), c.principal(), "", signup.Start{Strategy: engine.EmailCode}, "key")
 		w.must(err)
 		return out
 	}

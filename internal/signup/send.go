@@ -32,16 +32,23 @@ func (s *Service) deliver(ctx context.Context, a attempt, send engine.Send, appN
 	// The code is stored as sent: it goes out even if the caller has left.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
 	defer cancel()
-	channel := ChannelEmail
-	if send.Attribute == engine.PhoneNumber {
-		channel = ChannelSMS
-	}
 	code := s.keys.verificationCode(a.key, send.Attribute, engine.Verification{
 		Key: send.Address.Key, Nonce: send.Nonce, Generation: send.Generation,
 	})
-	return s.messenger.Deliver(ctx, Message{
-		Channel: channel, Purpose: PurposeCode, To: send.Address.Text, Code: code, AppName: appName, ExpireAt: send.ExpireAt,
-	})
+	message := Message{
+		Channel: channelOf(send.Attribute), Purpose: PurposeCode, To: send.Address.Text, Code: code, AppName: appName, ExpireAt: send.ExpireAt,
+	}
+	if v := a.Attempt.Verifications[send.Attribute]; send.Strategy == engine.EmailLink && v != nil {
+		message.Purpose, message.Link = PurposeLink, s.linkURL(a, *v)
+	}
+	return s.messenger.Deliver(ctx, message)
+}
+
+func channelOf(a engine.Attribute) Channel {
+	if a == engine.PhoneNumber {
+		return ChannelSMS
+	}
+	return ChannelEmail
 }
 
 func undelivered(send engine.Send, mutation string) Problem {

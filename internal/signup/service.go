@@ -10,8 +10,10 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
 	"stepwise/engine"
@@ -22,56 +24,82 @@ import (
 // that is password.ErrBusy when it has too much to do.
 type PasswordHasher interface {
 	Hash(ctx context.Context, password string) (string, error)
+	// Verify reports whether the PHC string was made from the password.
+	Verify(ctx context.Context, phc, password string) (bool, error)
 }
 
-// Config is what a Service is made of. Every field but Now and Logger is needed.
+// Config is what a Service is made of. What is not said to be optional is needed.
 type Config struct {
 	Attempts  Attempts
 	Hints     Hints
 	Budgets   Budgets
 	Directory Directory
 	Messenger Messenger
-	Hasher    PasswordHasher
-	Keys      *Keys
-	// Issuer is the `iss` of session tokens: the service's public address.
+	// Accounts and Wallets prove what their names say; nil where the deployment
+	// cannot.
+	Accounts AccountProver
+	Wallets  WalletProver
+	Hasher   PasswordHasher
+	Keys     *Keys
+	// Issuer is the service's public address, without a slash at the end, and the
+	// `iss` of session tokens.
 	Issuer string
-	// Can is what this deployment is able to do.
+	// EventsPending, if not nil, is called when events were written. It must not
+	// block.
+	EventsPending func()
+	// Development allows redirects to, and pages from, this machine.
+	Development bool
+	// Can is what this deployment is able to send; what it can prove follows from
+	// Accounts and Wallets.
 	Can engine.Capabilities
 	// Now is the clock; time.Now where nil.
-	Now    func() time.Time
+	Now func() time.Time
+	// Logger is optional.
 	Logger *slog.Logger
 }
 
 // Service is the sign-up service. It is safe for concurrent use, and any number
 // of processes may run one over the same stores.
 type Service struct {
-	attempts  Attempts
-	hints     Hints
-	budgets   Budgets
-	directory Directory
-	messenger Messenger
-	hasher    PasswordHasher
-	keys      *Keys
-	issuer    string
-	can       engine.Capabilities
-	clock     func() time.Time
-	log       *slog.Logger
+	attempts    Attempts
+	hints       Hints
+	budgets     Budgets
+	directory   Directory
+	messenger   Messenger
+	accounts    AccountProver
+	wallets     WalletProver
+	hasher      PasswordHasher
+	keys        *Keys
+	issuer      string
+	development bool
+	pending     func()
+	can         engine.Capabilities
+	clock       func() time.Time
+	log         *slog.Logger
 
 	instances sync.Map // publishable key → instance id
 	settings  settingsCache
 	asking    singleflight.Group
 	signers   sync.Map // instance id → jose.Signer
+	sending   *semaphore.Weighted
+	promised  sync.WaitGroup
+	decoy     atomic.Pointer[string]
 }
 
 // New returns a service over the given ports.
 func New(c Config) *Service {
 	s := &Service{
 		attempts: c.Attempts, hints: c.Hints, budgets: c.Budgets, directory: c.Directory,
-		messenger: c.Messenger, hasher: c.Hasher, keys: c.Keys, issuer: c.Issuer, can: c.Can,
+		messenger: c.Messenger, accounts: c.Accounts, wallets: c.Wallets, development: c.Development, pending: c.EventsPending, hasher: c.Hasher, keys: c.Keys, issuer: c.Issuer, can: c.Can,
 		clock: c.Now, log: c.Logger,
 	}
+	s.can.ProveAccount, s.can.ProveWallet = c.Accounts != nil, c.Wallets != nil
 	if s.clock == nil {
 		s.clock = time.Now
+	}
+	s.sending = semaphore.NewWeighted(maxSending)
+	if s.pending == nil {
+		s.pending = func() {}
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -26,22 +27,26 @@ const (
 // Settings are all settings of an instance, as they are stored (JSON) and as an
 // administrator sees them.
 type Settings struct {
-	ProgressiveSignUp      bool                 `json:"progressiveSignUp"`
-	SignUpMode             SignUpMode           `json:"signUpMode"`
-	AppName                string               `json:"appName"`
-	EmailAddress           AddressSettings      `json:"emailAddress"`
-	PhoneNumber            AddressSettings      `json:"phoneNumber"`
-	Username               TextSettings         `json:"username"`
-	Web3Wallet             FieldSettings        `json:"web3Wallet"`
-	Password               TextSettings         `json:"password"`
-	FirstName              FieldSettings        `json:"firstName"`
-	LastName               FieldSettings        `json:"lastName"`
-	LegalConsent           LegalConsentSettings `json:"legalConsent"`
-	DefaultCountry         string               `json:"defaultCountry"`
-	TestMode               bool                 `json:"testMode"`
-	AllowedOrigins         []string             `json:"allowedOrigins"`
-	SignUpLifetimeSeconds  int                  `json:"signUpLifetimeSeconds"`
-	SessionLifetimeSeconds int                  `json:"sessionLifetimeSeconds"`
+	ProgressiveSignUp bool                 `json:"progressiveSignUp"`
+	SignUpMode        SignUpMode           `json:"signUpMode"`
+	AppName           string               `json:"appName"`
+	EmailAddress      AddressSettings      `json:"emailAddress"`
+	PhoneNumber       AddressSettings      `json:"phoneNumber"`
+	Username          TextSettings         `json:"username"`
+	Web3Wallet        WalletSettings       `json:"web3Wallet"`
+	ExternalAccount   AccountSettings      `json:"externalAccount"`
+	Password          TextSettings         `json:"password"`
+	FirstName         FieldSettings        `json:"firstName"`
+	LastName          FieldSettings        `json:"lastName"`
+	LegalConsent      LegalConsentSettings `json:"legalConsent"`
+	DefaultCountry    string               `json:"defaultCountry"`
+	TestMode          bool                 `json:"testMode"`
+	AllowedOrigins    []string             `json:"allowedOrigins"`
+	// AllowedRedirects are the addresses to which people may be sent back from a
+	// provider or a mail, each exactly as it is.
+	AllowedRedirects       []string `json:"allowedRedirects"`
+	SignUpLifetimeSeconds  int      `json:"signUpLifetimeSeconds"`
+	SessionLifetimeSeconds int      `json:"sessionLifetimeSeconds"`
 }
 
 // FieldSettings are those of a field that is given or not.
@@ -66,6 +71,14 @@ type TextSettings struct {
 	MaxLength int  `json:"maxLength"`
 }
 
+// WalletSettings are those of wallets. ChainIDs are the chains (EIP-155) that a
+// message to sign may name.
+type WalletSettings struct {
+	Enabled  bool    `json:"enabled"`
+	Required bool    `json:"required"`
+	ChainIDs []int64 `json:"chainIds"`
+}
+
 // LegalConsentSettings name the document that consent is asked for.
 type LegalConsentSettings struct {
 	Enabled         bool   `json:"enabled"`
@@ -84,10 +97,13 @@ func DefaultSettings() Settings {
 		PhoneNumber:            AddressSettings{VerifyAtSignUp: true},
 		Username:               TextSettings{MinLength: 3, MaxLength: 64},
 		Password:               TextSettings{Enabled: true, Required: true, MinLength: 8, MaxLength: 256},
+		Web3Wallet:             WalletSettings{ChainIDs: []int64{1}},
+		ExternalAccount:        AccountSettings{Providers: []ProviderSettings{}},
 		FirstName:              FieldSettings{Enabled: true},
 		LastName:               FieldSettings{Enabled: true},
 		LegalConsent:           LegalConsentSettings{DocumentVersion: "1"},
 		AllowedOrigins:         []string{},
+		AllowedRedirects:       []string{},
 		SignUpLifetimeSeconds:  int((24 * time.Hour).Seconds()),
 		SessionLifetimeSeconds: int((7 * 24 * time.Hour).Seconds()),
 	}
@@ -107,6 +123,10 @@ func (s Settings) Requirements() engine.Settings {
 	e.Fields[engine.PhoneNumber] = address(s.PhoneNumber)
 	e.Fields[engine.Username] = engine.FieldSettings{Enabled: s.Username.Enabled, Required: s.Username.Required}
 	e.Fields[engine.Web3Wallet] = engine.FieldSettings{Enabled: s.Web3Wallet.Enabled, Required: s.Web3Wallet.Required}
+	e.Fields[engine.ExternalAccount] = engine.FieldSettings{Required: s.ExternalAccount.Required}
+	for _, p := range s.ExternalAccount.Providers {
+		e.Providers = append(e.Providers, engine.Provider{Name: p.Name, Enabled: p.Enabled, Issuer: p.issuer(), TrustEmail: p.TrustEmail})
+	}
 	e.Fields[engine.Password] = engine.FieldSettings{Enabled: s.Password.Enabled, Required: s.Password.Required}
 	e.Fields[engine.FirstName] = engine.FieldSettings{Enabled: s.FirstName.Enabled, Required: s.FirstName.Required}
 	e.Fields[engine.LastName] = engine.FieldSettings{Enabled: s.LastName.Enabled, Required: s.LastName.Required}
@@ -124,7 +144,8 @@ type SettingsPatch struct {
 	EmailAddress           *AddressPatch      `json:"emailAddress"`
 	PhoneNumber            *AddressPatch      `json:"phoneNumber"`
 	Username               *TextPatch         `json:"username"`
-	Web3Wallet             *FieldPatch        `json:"web3Wallet"`
+	Web3Wallet             *WalletPatch       `json:"web3Wallet"`
+	ExternalAccount        *AccountPatch      `json:"externalAccount"`
 	Password               *TextPatch         `json:"password"`
 	FirstName              *FieldPatch        `json:"firstName"`
 	LastName               *FieldPatch        `json:"lastName"`
@@ -132,6 +153,7 @@ type SettingsPatch struct {
 	DefaultCountry         *string            `json:"defaultCountry"`
 	TestMode               *bool              `json:"testMode"`
 	AllowedOrigins         []string           `json:"allowedOrigins"`
+	AllowedRedirects       []string           `json:"allowedRedirects"`
 	SignUpLifetimeSeconds  *int               `json:"signUpLifetimeSeconds"`
 	SessionLifetimeSeconds *int               `json:"sessionLifetimeSeconds"`
 }
@@ -152,6 +174,12 @@ type TextPatch struct {
 	Required  *bool `json:"required"`
 	MinLength *int  `json:"minLength"`
 	MaxLength *int  `json:"maxLength"`
+}
+
+type WalletPatch struct {
+	Enabled  *bool   `json:"enabled"`
+	Required *bool   `json:"required"`
+	ChainIDs []int64 `json:"chainIds"`
 }
 
 type LegalConsentPatch struct {
@@ -190,7 +218,14 @@ func (s Settings) Apply(p SettingsPatch) Settings {
 	s.EmailAddress = s.EmailAddress.apply(p.EmailAddress)
 	s.PhoneNumber = s.PhoneNumber.apply(p.PhoneNumber)
 	s.Username = s.Username.apply(p.Username)
-	s.Web3Wallet = s.Web3Wallet.apply(p.Web3Wallet)
+	if w := p.Web3Wallet; w != nil {
+		set(&s.Web3Wallet.Enabled, w.Enabled)
+		set(&s.Web3Wallet.Required, w.Required)
+		if w.ChainIDs != nil {
+			s.Web3Wallet.ChainIDs = slices.Clone(w.ChainIDs)
+		}
+	}
+	s.ExternalAccount = s.ExternalAccount.apply(p.ExternalAccount)
 	s.Password = s.Password.apply(p.Password)
 	s.FirstName = s.FirstName.apply(p.FirstName)
 	s.LastName = s.LastName.apply(p.LastName)
@@ -205,6 +240,9 @@ func (s Settings) Apply(p SettingsPatch) Settings {
 	set(&s.TestMode, p.TestMode)
 	if p.AllowedOrigins != nil {
 		s.AllowedOrigins = slices.Clone(p.AllowedOrigins)
+	}
+	if p.AllowedRedirects != nil {
+		s.AllowedRedirects = slices.Clone(p.AllowedRedirects)
 	}
 	set(&s.SignUpLifetimeSeconds, p.SignUpLifetimeSeconds)
 	set(&s.SessionLifetimeSeconds, p.SessionLifetimeSeconds)
@@ -283,6 +321,27 @@ func (s Settings) Check() []Problem {
 			break
 		}
 	}
+	if len(s.AllowedRedirects) > 100 {
+		refuse(CodeOutOfRange, "allowedRedirects", "Must be at most 100 addresses.")
+	}
+	for _, address := range s.AllowedRedirects {
+		if !isRedirect(address) && !isAppRedirect(address) {
+			refuse(CodeInvalidFormat, "allowedRedirects", "Each must be an absolute http or https address without a fragment, such as https://app.example.com/sign-up, or a native app's, such as com.example.app:/sign-up.")
+			break
+		}
+	}
+	if n := len(s.Web3Wallet.ChainIDs); n < 1 || n > 50 {
+		refuse(CodeOutOfRange, "web3Wallet.chainIds", "Must be 1 to 50 chains.")
+	}
+	for _, id := range s.Web3Wallet.ChainIDs {
+		if id < 1 {
+			refuse(CodeOutOfRange, "web3Wallet.chainIds", "A chain's id is 1 or more.")
+			break
+		}
+	}
+	for _, p := range s.ExternalAccount.check() {
+		refuse(p.Code, p.Field[0], p.Message)
+	}
 	return found
 }
 
@@ -291,6 +350,25 @@ func isControl(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 }
 func isWebAddress(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && len(s) <= 2048 && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil
+}
+
+// redirectForm has the characters of a URI (RFC 3986 section 2) but for # and *.
+// Browsers resolve others (a backslash, a space) in unlike ways, and mail programs
+// end a link at them.
+var redirectForm = regexp.MustCompile(`^(?:[A-Za-z0-9._~:/?\[\]@!$&'()+,;=-]|%[0-9A-Fa-f]{2})+$`)
+
+// isRedirect: it travels within other addresses, so it is short.
+func isRedirect(s string) bool {
+	return len(s) <= 512 && redirectForm.MatchString(s) && isWebAddress(s)
+}
+
+var appScheme = regexp.MustCompile(`^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+$`)
+
+// isAppRedirect: a native app's address has a private-use scheme, which is a
+// domain name of the app's owner turned round (RFC 8252 section 7.1).
+func isAppRedirect(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && len(s) <= 512 && redirectForm.MatchString(s) && appScheme.MatchString(u.Scheme) && u.User == nil
 }
 
 func isOrigin(s string) bool {

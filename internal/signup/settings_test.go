@@ -28,11 +28,11 @@ func TestDefaultSettingsWork(t *testing.T) {
 		`"emailAddress":{"enabled":true,"required":true,"verifyAtSignUp":true},` +
 		`"phoneNumber":{"enabled":false,"required":false,"verifyAtSignUp":true},` +
 		`"username":{"enabled":false,"required":false,"minLength":3,"maxLength":64},` +
-		`"web3Wallet":{"enabled":false,"required":false},` +
+		`"web3Wallet":{"enabled":false,"required":false,"chainIds":[1]},"externalAccount":{"required":false,"providers":[]},` +
 		`"password":{"enabled":true,"required":true,"minLength":8,"maxLength":256},` +
 		`"firstName":{"enabled":true,"required":false},"lastName":{"enabled":true,"required":false},` +
 		`"legalConsent":{"enabled":false,"documentVersion":"1","documentUrl":""},` +
-		`"defaultCountry":"","testMode":false,"allowedOrigins":[],"signUpLifetimeSeconds":86400,"sessionLifetimeSeconds":604800}`
+		`"defaultCountry":"","testMode":false,"allowedOrigins":[],"allowedRedirects":[],"signUpLifetimeSeconds":86400,"sessionLifetimeSeconds":604800}`
 	if got := text(t, s); got != want {
 		t.Errorf("they are\n%s\nwant\n%s", got, want)
 	}
@@ -46,11 +46,12 @@ func TestPatchChangesWhatItNames(t *testing.T) {
 		"emailAddress.enabled": "false", "emailAddress.required": "false", "emailAddress.verifyAtSignUp": "false",
 		"phoneNumber.enabled": "true", "phoneNumber.required": "true", "phoneNumber.verifyAtSignUp": "false",
 		"username.enabled": "true", "username.required": "true", "username.minLength": "5", "username.maxLength": "50",
-		"web3Wallet.enabled": "true", "web3Wallet.required": "true",
-		"password.enabled": "false", "password.required": "false", "password.minLength": "12", "password.maxLength": "100",
+		"web3Wallet.enabled": "true", "web3Wallet.required": "true", "web3Wallet.chainIds": "[10,8453]",
+		"externalAccount.required": "true",
+		"password.enabled":         "false", "password.required": "false", "password.minLength": "12", "password.maxLength": "100",
 		"firstName.enabled": "false", "firstName.required": "true", "lastName.enabled": "false", "lastName.required": "true",
 		"legalConsent.enabled": "true", "legalConsent.documentVersion": `"2"`, "legalConsent.documentUrl": `"https://example.com/terms"`,
-		"defaultCountry": `"DE"`, "testMode": "true", "allowedOrigins": `["https://example.com"]`,
+		"defaultCountry": `"DE"`, "testMode": "true", "allowedOrigins": `["https://example.com"]`, "allowedRedirects": `["https://example.com/in"]`,
 		"signUpLifetimeSeconds": "3600", "sessionLifetimeSeconds": "7200",
 	} {
 		t.Run(path, func(t *testing.T) {
@@ -75,7 +76,7 @@ func TestPatchChangesWhatItNames(t *testing.T) {
 			}
 		})
 	}
-	if n := len(leaves(t, signup.DefaultSettings())); n != 31 {
+	if n := len(leaves(t, signup.DefaultSettings())); n != 35 { // the providers have a test of their own
 		t.Errorf("there are %d settings; is each tested?", n)
 	}
 	defaults := signup.DefaultSettings()

@@ -40,6 +40,34 @@ func TestSizeOfALiveSignUp(t *testing.T) {
 	}
 }
 
+// TestSizeOfAnOpenChallenge: what is kept for an authorization can be derived
+// again, but for where it goes and leads back to.
+func TestSizeOfAnOpenChallenge(t *testing.T) {
+	w := newWorld(t, `{"web3Wallet": {"enabled": true}, `+providerSettings+`}`)
+	server, _ := w.overRedis()
+	size := func() (n int) {
+		for key, value := range contents(t, server) {
+			if strings.Contains(key, ":a:") {
+				n += len(value)
+			}
+		}
+		return n
+	}
+	c := w.client()
+	in := withEmail("jane.doe@example.com")
+	c.create(in)
+	before := size()
+	c.starting(oauth("acme"))
+	account := size() - before
+	c.starting(signing(walletOf("jane")))
+	wallet := size() - before - account
+	t.Logf("an authorization takes %d bytes, a message to sign %d", account, wallet)
+	const most = 256
+	if account > most || wallet > most {
+		t.Errorf("an authorization takes %d bytes, a message to sign %d, want at most %d", account, wallet, most)
+	}
+}
+
 // sizeInRedis measures what a real server takes, its overhead included.
 func (w *world) sizeInRedis(in signup.Input) {
 	server := realtest.Redis(w)

@@ -64,7 +64,7 @@ func compareLines(t *testing.T, got, want []string) {
 
 // tell plays the commands of a transcript and returns it with the answers.
 func tell(t *testing.T, script string) string {
-	n := &narrator{world: newWorld(t, ""), people: map[string]*client{}}
+	n := &narrator{world: newWorld(t, ""), people: map[string]*client{}, members: map[string]member{}}
 	n.switchTo("jane")
 	var told strings.Builder
 	answering := false
@@ -95,6 +95,10 @@ type narrator struct {
 	out     bytes.Buffer
 	aliases []string
 	told    int // messages already written down
+
+	members                       map[string]member
+	handles, tickets, invitations []string
+	signed                        signup.Proof
 }
 
 func (n *narrator) say(format string, args ...any) { fmt.Fprintf(&n.out, format+"\n", args...) }
@@ -125,7 +129,9 @@ func (n *narrator) command(line string) {
 	case "user":
 		n.user()
 	default:
-		n.mutate(words[0], args)
+		if !n.elsewhere(words[0], args) {
+			n.mutate(words[0], args)
+		}
 	}
 	n.messages()
 }
@@ -172,7 +178,11 @@ func (n *narrator) settings(args []string) {
 		}
 		at[steps[len(steps)-1]] = v
 	}
-	saved, problems, err := n.service.UpdateSettings(n.Context(), n.secret(), patch(n, text(n, body)))
+	n.saveSettings(patch(n, text(n, body)))
+}
+
+func (n *narrator) saveSettings(p signup.SettingsPatch) {
+	saved, problems, err := n.service.UpdateSettings(n.Context(), n.secret(), p)
 	n.must(err)
 	n.problems(problems)
 	if len(problems) == 0 {
@@ -213,8 +223,16 @@ func (n *narrator) mutate(name string, args []string) {
 }
 
 func (n *narrator) input(args []string) (id string, in signup.Input, proof signup.Proof) {
+	var start signup.Start
 	for _, arg := range args {
 		name, value, _ := strings.Cut(arg, "=")
+		if n.startFromElsewhere(&start, name, value) {
+			continue
+		}
+		if p, ok := n.proofFromElsewhere(name, value); ok {
+			proof = p
+			continue
+		}
 		given := signup.Given(value)
 		if value == "null" {
 			given = signup.Null()
@@ -242,11 +260,16 @@ func (n *narrator) input(args []string) (id string, in signup.Input, proof signu
 		case "unsafeMetadata":
 			in.UnsafeMetadata = map[string]any{"note": value}
 		case "start":
-			in.Start = append(in.Start, engine.Strategy(value))
+			in.Start = append(in.Start, signup.Start{Strategy: engine.Strategy(value)})
 		case arg: // a strategy alone
-			in.Start = append(in.Start, engine.Strategy(arg))
+			in.Start = append(in.Start, signup.Start{Strategy: engine.Strategy(arg)})
 		case "key":
 			in.IdempotencyKey = value
+		case "ticket":
+			in.Ticket = n.ticketCalled(value)
+		case "clear":
+			a, _ := engine.ParseAttribute(value)
+			in.Clear = append(in.Clear, a)
 		case "email":
 			proof = signup.Proof{Attribute: engine.EmailAddress, Code: n.codeCalled(value)}
 		case "phone":
@@ -254,6 +277,10 @@ func (n *narrator) input(args []string) (id string, in signup.Input, proof signu
 		default:
 			n.Fatalf("unknown argument %s", arg)
 		}
+	}
+	if len(in.Start) > 0 && start != (signup.Start{}) { // it is for the last one
+		start.Strategy = in.Start[len(in.Start)-1].Strategy
+		in.Start[len(in.Start)-1] = start
 	}
 	return id, in, proof
 }
@@ -310,6 +337,9 @@ func (n *narrator) user() {
 	}
 	n.say("  name %q %q", u.FirstName, u.LastName)
 	n.say("  password %t, metadata %s", u.HasPassword, u.UnsafeMetadata)
+	if string(u.PublicMetadata) != "{}" {
+		n.say("  public metadata %s", u.PublicMetadata)
+	}
 	if c := u.Consent; c != nil {
 		n.say("  consent to %s at %s by %s", c.DocumentVersion, n.moment(c.At), c.Path)
 	}
@@ -331,7 +361,11 @@ func (n *narrator) messages() {
 	sent := n.mail.all()
 	for ; n.told < len(sent); n.told++ {
 		m := sent[n.told]
-		n.say("message #%d: %s to %s, good until %s", n.told+1, m.Channel, m.To, n.moment(m.ExpireAt))
+		line := fmt.Sprintf("message #%d: %s to %s, good until %s", n.told+1, m.Channel, m.To, n.moment(m.ExpireAt))
+		if m.Link != "" {
+			line += ", with a link"
+		}
+		n.say("%s", line)
 	}
 }
 
@@ -349,66 +383,4 @@ func (n *narrator) problems(problems []signup.Problem) {
 		}
 		n.say("%s", line)
 	}
-}
-
-func (n *narrator) signUp(s *signup.SignUp) {
-	if s == nil {
-		n.say("no sign-up")
-		return
-	}
-	n.say("sign-up %d, revision %d: %s", n.alias(s.ID), s.Revision, s.Status)
-	v := s.Verdict
-	list := func(name string, set engine.Set) {
-		line := ""
-		for _, a := range set.List() {
-			line += fmt.Sprintf(" %s (%s)", a, v.Reasons[a])
-		}
-		if line != "" {
-			n.say("  %s%s", name, line)
-		}
-	}
-	list("missing", v.Missing)
-	list("unverified", v.Unverified)
-	for _, b := range v.Blockers {
-		n.say("  blocked %s: %s", b.Code, b.Remedy)
-	}
-	n.values(s)
-	for i, verification := range s.Verifications {
-		n.verification(engine.Attribute(i), verification)
-	}
-	if s.CreatedUserID != "" {
-		n.say("  user %d, session %d", n.alias(s.CreatedUserID), n.alias(s.CreatedSession))
-	}
-}
-
-func (n *narrator) values(s *signup.SignUp) {
-	line := ""
-	for i, v := range s.Values {
-		if v.Text != "" {
-			line += fmt.Sprintf(" %s %s", engine.Attribute(i), v.Text)
-		}
-	}
-	if s.PasswordEnabled {
-		line += " PASSWORD given"
-	}
-	if line != "" {
-		n.say("  has%s", line)
-	}
-}
-
-func (n *narrator) verification(a engine.Attribute, v *signup.Verification) {
-	if v == nil {
-		return
-	}
-	line := fmt.Sprintf("  %s of %s: %s", v.Strategy, a, v.Status)
-	if v.AttemptsLeft >= 0 {
-		line += fmt.Sprintf(", %d tries left", v.AttemptsLeft)
-	}
-	if v.SentTo != "" {
-		line += fmt.Sprintf(", sent to %s, until %s, again from %s", v.SentTo, n.moment(v.ExpireAt), n.moment(v.ResendAt))
-	}
-	if v.Error != "" {
-		line += ", error " + string(v.Error)
-	}
-	n.say("%s", line)
 }

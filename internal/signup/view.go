@@ -48,6 +48,12 @@ type Verification struct {
 	// SentTo is the masked address of an open challenge, or empty.
 	SentTo   string
 	ResendAt time.Time
+	// Provider is that of an external account.
+	Provider string
+	// RedirectURL is where an open challenge sends the person, Message what it asks
+	// a wallet to sign; empty for others.
+	RedirectURL string
+	Message     string
 }
 
 // view returns what a client sees of the attempt now.
@@ -82,7 +88,12 @@ func (s *Service) view(a attempt, settings currentSettings, now time.Time) *Sign
 		v.CreatedUserID, v.CreatedSession = c.UserID, c.SessionID
 	}
 	for _, attribute := range engine.All.List() {
-		v.Verifications[attribute] = verificationView(engine.VerificationOf(requirements, a.Attempt, attribute), attribute, now)
+		verification := engine.VerificationOf(requirements, a.Attempt, attribute)
+		shown := verificationView(verification, attribute, now)
+		if shown != nil && a.Attempt.Lifecycle == engine.Open && shown.Status == engine.VerificationUnverified {
+			s.showChallenge(a, settings.Settings, *verification, shown)
+		}
+		v.Verifications[attribute] = shown
 	}
 	return v
 }
@@ -94,12 +105,24 @@ func metadataOrEmpty(data []byte) json.RawMessage {
 	return json.RawMessage(data)
 }
 
+// showChallenge adds what the person is to do elsewhere.
+func (s *Service) showChallenge(a attempt, settings Settings, v engine.Verification, shown *Verification) {
+	switch v.Strategy {
+	case engine.OAuth:
+		shown.RedirectURL = s.challengeURL(a, settings, v)
+	case engine.Web3Signature:
+		if s.wallets != nil {
+			shown.Message = s.wallets.Message(walletChallenge(v))
+		}
+	}
+}
+
 func verificationView(v *engine.Verification, attribute engine.Attribute, now time.Time) *Verification {
 	if v == nil {
 		return nil
 	}
-	shown := &Verification{Status: v.Status(now), Strategy: v.Strategy, AttemptsLeft: -1, Error: v.Failure}
-	if engine.Verifiable.Has(attribute) && !v.Verified {
+	shown := &Verification{Status: v.Status(now), Strategy: v.Strategy, Provider: v.Provider, AttemptsLeft: -1, Error: v.Failure}
+	if attribute != engine.ExternalAccount && !v.Verified && !v.Transferable {
 		shown.AttemptsLeft = max(0, engine.MaxGuesses-int(v.Guesses))
 		if shown.AttemptsLeft == 0 {
 			shown.Error = engine.CodeTooManyGuesses
@@ -108,7 +131,12 @@ func verificationView(v *engine.Verification, attribute engine.Attribute, now ti
 	// One that was guessed at too often is shown too: it says when to start again.
 	if shown.Status == engine.VerificationUnverified || shown.Error == engine.CodeTooManyGuesses {
 		shown.ExpireAt, shown.ResendAt = v.ExpireAt.UTC(), v.ResendAt.UTC()
-		shown.SentTo = mask(attribute, v.Key)
+		if engine.Verifiable.Has(attribute) {
+			shown.SentTo = mask(attribute, v.Key)
+		}
+	}
+	if v.Transferable {
+		shown.ExpireAt = v.ExpireAt.UTC()
 	}
 	if shown.Error != "" {
 		shown.ErrorMessage = Sentence(shown.Error, attribute)

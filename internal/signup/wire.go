@@ -19,6 +19,12 @@ type wireRecord struct {
 	Metadata        []byte          `msgpack:"m,omitempty"`
 	Completion      *wireCompletion `msgpack:"c,omitempty"`
 	LastCall        string          `msgpack:"l,omitempty"`
+	Redemption      *wireRedemption `msgpack:"r,omitempty"`
+}
+
+type wireRedemption struct {
+	Nonce      string `msgpack:"n,omitempty"`
+	LeaseUntil int64  `msgpack:"l,omitempty"`
 }
 
 type wireAttempt struct {
@@ -57,6 +63,8 @@ type wireVerification struct {
 	ResendAt     int64  `msgpack:"r,omitempty"`
 	ExpireAt     int64  `msgpack:"e,omitempty"`
 	Lapsed       bool   `msgpack:"l,omitempty"`
+	Provider     string `msgpack:"x,omitempty"`
+	Detail       string `msgpack:"d,omitempty"`
 }
 
 type wireAccount struct {
@@ -64,6 +72,8 @@ type wireAccount struct {
 	Subject       string      `msgpack:"s,omitempty"`
 	Sent          []wireValue `msgpack:"v,omitempty"`
 	EmailVerified bool        `msgpack:"e,omitempty"`
+	Issuer        string      `msgpack:"i,omitempty"`
+	Asked         string      `msgpack:"a,omitempty"`
 }
 
 type wireTicket struct {
@@ -147,12 +157,12 @@ func toWire(s stored) wireRecord {
 		if p != nil {
 			w.Attempt.Verifications = append(w.Attempt.Verifications, wireVerification{
 				uint8(i), string(p.Strategy), p.Key, p.Verified, p.Transferable, string(p.Failure), p.Nonce, p.Generation, p.Guesses,
-				milliseconds(p.SentAt), milliseconds(p.ResendAt), milliseconds(p.ExpireAt), p.Lapsed,
+				milliseconds(p.SentAt), milliseconds(p.ResendAt), milliseconds(p.ExpireAt), p.Lapsed, p.Provider, p.Detail,
 			})
 		}
 	}
 	if x := a.Account; x != nil {
-		w.Attempt.Account = &wireAccount{x.Provider, x.Subject, wireValues(x.Sent), x.EmailVerified}
+		w.Attempt.Account = &wireAccount{x.Provider, x.Subject, wireValues(x.Sent), x.EmailVerified, x.Issuer, x.Asked}
 	}
 	if t := a.Ticket; t != nil {
 		w.Attempt.Ticket = &wireTicket{t.ID, uint8(t.State), wireValues(t.Sent)}
@@ -165,6 +175,9 @@ func toWire(s stored) wireRecord {
 	}
 	for _, b := range v.Blockers {
 		w.Verdict.Blockers = append(w.Verdict.Blockers, wireBlocker{string(b.Code), string(b.Remedy), uint8(b.Attribute), b.HasAttribute})
+	}
+	if r := s.Redemption; r != nil {
+		w.Redemption = &wireRedemption{r.Nonce, milliseconds(r.LeaseUntil)}
 	}
 	if c := s.Completion; c != nil {
 		w.Completion = &wireCompletion{c.UserID, c.SessionID, c.EventIDs, milliseconds(c.At), milliseconds(c.LeaseUntil), c.Generation, c.Reissue}
@@ -191,11 +204,12 @@ func fromWire(w wireRecord) stored {
 				Strategy: engine.Strategy(p.Strategy), Key: p.Key, Verified: p.Verified, Transferable: p.Transferable,
 				Failure: engine.Code(p.Failure), Nonce: p.Nonce, Generation: p.Generation, Guesses: p.Guesses,
 				SentAt: moment(p.SentAt), ResendAt: moment(p.ResendAt), ExpireAt: moment(p.ExpireAt), Lapsed: p.Lapsed,
+				Provider: p.Provider, Detail: p.Detail,
 			}
 		}
 	}
 	if x := a.Account; x != nil {
-		s.Attempt.Account = &engine.Account{Provider: x.Provider, Subject: x.Subject, Sent: values(x.Sent), EmailVerified: x.EmailVerified}
+		s.Attempt.Account = &engine.Account{Provider: x.Provider, Asked: x.Asked, Issuer: x.Issuer, Subject: x.Subject, Sent: values(x.Sent), EmailVerified: x.EmailVerified}
 	}
 	if t := a.Ticket; t != nil {
 		s.Attempt.Ticket = &engine.Ticket{ID: t.ID, State: engine.TicketState(t.State), Sent: values(t.Sent)}
@@ -212,6 +226,9 @@ func fromWire(w wireRecord) stored {
 		s.Verdict.Blockers = append(s.Verdict.Blockers, engine.Blocker{
 			Code: engine.BlockerCode(b.Code), Remedy: engine.Remedy(b.Remedy), Attribute: engine.Attribute(b.Attribute), HasAttribute: b.Concerns,
 		})
+	}
+	if r := w.Redemption; r != nil {
+		s.Redemption = &redemption{r.Nonce, moment(r.LeaseUntil)}
 	}
 	if c := w.Completion; c != nil {
 		s.Completion = &completion{c.UserID, c.SessionID, c.EventIDs, moment(c.At), moment(c.LeaseUntil), c.Generation, c.Reissue}

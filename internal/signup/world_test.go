@@ -18,6 +18,7 @@ import (
 
 	"stepwise/engine"
 	"stepwise/internal/password"
+	"stepwise/internal/prove/siwe"
 	"stepwise/internal/signup"
 	"stepwise/internal/store/redisstore"
 	"stepwise/internal/store/sqlstore"
@@ -106,6 +107,7 @@ type world struct {
 	testing.TB
 	clock     *clock
 	mail      *mailbox
+	accounts  *providers
 	redis     *redisstore.Store
 	directory *sqlstore.Store
 	path      string // of the SQLite file
@@ -129,7 +131,7 @@ func newWorld(t testing.TB, settings string) *world {
 // of the default ones, in JSON, or empty.
 func openWorld(t testing.TB, settings string, c *clock, now func() time.Time) *world {
 	t.Helper()
-	w := &world{TB: t, clock: c, mail: &mailbox{}, path: filepath.Join(t.TempDir(), "stepwise.db")}
+	w := &world{TB: t, clock: c, mail: &mailbox{}, accounts: newProviders(), path: filepath.Join(t.TempDir(), "stepwise.db")}
 	quiet := slog.New(slog.DiscardHandler)
 	var err error
 	w.redis, err = redisstore.OpenEmbedded(t.Context(), redisstore.Options{Clock: now, Logger: quiet})
@@ -147,7 +149,7 @@ func openWorld(t testing.TB, settings string, c *clock, now func() time.Time) *w
 	w.config = signup.Config{
 		Attempts: w.redis, Hints: w.redis, Budgets: w.redis, Directory: w.directory, Messenger: w.mail,
 		Hasher: hasher, Keys: w.keys, Issuer: "http://localhost:8080", Now: now, Logger: quiet,
-		Can: engine.Capabilities{SendEmail: true, SendSMS: true},
+		Can: engine.Capabilities{SendEmail: true, SendSMS: true}, Accounts: w.accounts, Wallets: siwe.Prover{}, Development: true,
 	}
 	w.service = signup.New(w.config)
 	w.rows, err = sql.Open("sqlite", "file:"+w.path+"?_pragma=query_only(1)&_pragma=busy_timeout(5000)")
@@ -252,7 +254,7 @@ func (c *client) update(in signup.Input) signup.Outcome {
 
 func (c *client) start(strategy engine.Strategy) signup.Outcome {
 	c.Helper()
-	return c.keep(c.service.StartVerification(c.Context(), c.principal(), "", strategy, ""))
+	return c.keep(c.service.StartVerification(c.Context(), c.principal(), "", signup.Start{Strategy: strategy}, ""))
 }
 
 func (c *client) check(a engine.Attribute, code string) signup.Outcome {
@@ -267,13 +269,22 @@ func (c *client) signUp() *signup.SignUp {
 	return s
 }
 
+// starts asks for verifications that need nothing but their strategy.
+func starts(strategies ...engine.Strategy) []signup.Start {
+	var list []signup.Start
+	for _, s := range strategies {
+		list = append(list, signup.Start{Strategy: s})
+	}
+	return list
+}
+
 // goodPassword passes every rule.
 const goodPassword = "seven purple otters"
 
 // withEmail gives an address and a password and has a code sent.
 func withEmail(address string) signup.Input {
 	return signup.Input{
-		EmailAddress: signup.Given(address), Password: signup.Given(goodPassword), Start: []engine.Strategy{engine.EmailCode},
+		EmailAddress: signup.Given(address), Password: signup.Given(goodPassword), Start: starts(engine.EmailCode),
 	}
 }
 

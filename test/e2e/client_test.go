@@ -166,94 +166,6 @@ func (c *client) query(t testing.TB, document string, variables map[string]any, 
 	}
 }
 
-// signUp is a sign-up as a client sees it.
-type signUp struct {
-	ID               string         `json:"id"`
-	Status           string         `json:"status"`
-	RequiredFields   []string       `json:"requiredFields"`
-	OptionalFields   []string       `json:"optionalFields"`
-	MissingFields    []string       `json:"missingFields"`
-	UnverifiedFields []string       `json:"unverifiedFields"`
-	Blockers         []blocker      `json:"blockers"`
-	Requirements     []requirement  `json:"requirements"`
-	Verifications    verifications  `json:"verifications"`
-	EmailAddress     *string        `json:"emailAddress"`
-	PhoneNumber      *string        `json:"phoneNumber"`
-	Username         *string        `json:"username"`
-	FirstName        *string        `json:"firstName"`
-	LastName         *string        `json:"lastName"`
-	PasswordEnabled  bool           `json:"passwordEnabled"`
-	UnsafeMetadata   map[string]any `json:"unsafeMetadata"`
-	CreatedUserID    string         `json:"createdUserId"`
-	CreatedSessionID string         `json:"createdSessionId"`
-	CreatedAt        time.Time      `json:"createdAt"`
-	AbandonAt        time.Time      `json:"abandonAt"`
-	Revision         int            `json:"revision"`
-	SettingsVersion  int            `json:"settingsVersion"`
-}
-
-type blocker struct {
-	Code      string `json:"code"`
-	Attribute string `json:"attribute"`
-}
-
-type requirement struct {
-	Field  string `json:"field"`
-	State  string `json:"state"`
-	Reason string `json:"reason"`
-}
-
-type verifications struct {
-	EmailAddress *verification `json:"emailAddress"`
-	PhoneNumber  *verification `json:"phoneNumber"`
-}
-
-type verification struct {
-	Status       string `json:"status"`
-	AttemptsLeft *int   `json:"attemptsLeft"`
-	Challenge    *struct {
-		SentTo   string    `json:"sentTo"`
-		ResendAt time.Time `json:"resendAt"`
-	} `json:"challenge"`
-}
-
-const signUpFields = `
-	id status requiredFields optionalFields missingFields unverifiedFields
-	blockers { code attribute }
-	requirements { field state reason }
-	verifications { emailAddress { ...verification } phoneNumber { ...verification } }
-	emailAddress phoneNumber username firstName lastName passwordEnabled unsafeMetadata
-	createdUserId createdSessionId createdAt abandonAt revision settingsVersion`
-
-const verificationFragment = `
-	fragment verification on SignUpVerification {
-		status attemptsLeft challenge { ... on CodeChallenge { sentTo resendAt } }
-	}`
-
-type userError struct {
-	Code       string     `json:"code"`
-	Message    string     `json:"message"`
-	Attribute  string     `json:"attribute"`
-	Field      []string   `json:"field"`
-	RetryAfter *time.Time `json:"retryAfter"`
-}
-
-// outcome is the payload of a mutation of a sign-up.
-type outcome struct {
-	SignUp     *signUp     `json:"signUp"`
-	UserErrors []userError `json:"userErrors"`
-}
-
-func (o outcome) errorCodes() []string {
-	codes := []string{}
-	for _, e := range o.UserErrors {
-		codes = append(codes, e.Code)
-	}
-	return codes
-}
-
-func (o outcome) complete() bool { return o.SignUp != nil && o.SignUp.Status == "COMPLETE" }
-
 // unanswered is the error of a mutation that was refused or broke at the top
 // level.
 type unanswered struct{ reply reply }
@@ -290,6 +202,26 @@ func (c *client) try(mutation, inputType string, input map[string]any) (outcome,
 	return data[mutation], nil
 }
 
+// send runs a mutation of any kind that must not break, keeps the token that it
+// brings, and decodes its payload.
+func (c *client) send(t testing.TB, mutation, inputType, selection string, input map[string]any, into any) {
+	t.Helper()
+	r, err := c.ask("mutation($input: "+inputType+"!) { "+mutation+"(input: $input) { "+selection+" } }", map[string]any{"input": input})
+	if err != nil || len(r.Errors) > 0 || r.Status != http.StatusOK {
+		t.Fatalf("%s: %v, status %d: %.300s", mutation, err, r.Status, r.Body)
+	}
+	if token := r.Header.Get("Client-Token"); token != "" {
+		c.bearer = token
+	}
+	var data map[string]json.RawMessage
+	if err := json.Unmarshal(r.Data, &data); err != nil {
+		t.Fatalf("%s: %v", mutation, err)
+	}
+	if err := json.Unmarshal(data[mutation], into); err != nil {
+		t.Fatalf("%s: %v: %s", mutation, err, data[mutation])
+	}
+}
+
 func (c *client) tryCreate(input map[string]any) (outcome, error) {
 	return c.try("signUpCreate", "SignUpCreateInput", input)
 }
@@ -299,12 +231,17 @@ func (c *client) tryUpdate(input map[string]any) (outcome, error) {
 }
 
 func (c *client) tryStart(strategy string) (outcome, error) {
-	return c.try("signUpVerificationStart", "SignUpVerificationStartInput", map[string]any{"strategy": strategy})
+	return c.tryStartOf(map[string]any{"strategy": strategy})
 }
 
-func (c *client) tryCheck(proof, code string) (outcome, error) {
+func (c *client) tryStartOf(input map[string]any) (outcome, error) {
+	return c.try("signUpVerificationStart", "SignUpVerificationStartInput", input)
+}
+
+// tryCheck offers a proof: a code, a link or a handle, or an object.
+func (c *client) tryCheck(proof string, value any) (outcome, error) {
 	return c.try("signUpVerificationCheck", "SignUpVerificationCheckInput",
-		map[string]any{"proof": map[string]any{proof: code}})
+		map[string]any{"proof": map[string]any{proof: value}})
 }
 
 // accepted ends the test unless a mutation succeeded without user errors.
@@ -337,9 +274,14 @@ func (c *client) start(t testing.TB, strategy string) signUp {
 	return accepted(t, "start "+strategy)(c.tryStart(strategy))
 }
 
-func (c *client) check(t testing.TB, proof, code string) signUp {
+func (c *client) startOf(t testing.TB, input map[string]any) signUp {
 	t.Helper()
-	return accepted(t, "check "+proof)(c.tryCheck(proof, code))
+	return accepted(t, "start")(c.tryStartOf(input))
+}
+
+func (c *client) check(t testing.TB, proof string, value any) signUp {
+	t.Helper()
+	return accepted(t, "check "+proof)(c.tryCheck(proof, value))
 }
 
 // read returns the sign-up of that id, the current one where id is empty; nil
@@ -377,10 +319,13 @@ type user struct {
 	ID              string
 	EmailAddress    *string
 	PhoneNumber     *string
+	FirstName       *string
+	LastName        *string
 	PasswordEnabled bool
 	Identifiers     []struct {
-		Field, Value string
-		VerifiedAt   *time.Time
+		Field, Value    string
+		VerifiedAt      *time.Time
+		Issuer, Subject string
 	}
 }
 
@@ -398,7 +343,7 @@ func (c *client) users(t testing.TB, identifier string) []user {
 		}
 	}
 	c.query(t, `query($filter: UserFilter) { users(first: 100, filter: $filter) {
-		totalCount nodes { id emailAddress phoneNumber passwordEnabled identifiers { field value verifiedAt } }
+		totalCount nodes { id emailAddress phoneNumber firstName lastName passwordEnabled identifiers { field value verifiedAt issuer subject } }
 	} }`, map[string]any{"filter": filter}, &data)
 	if data.Users.TotalCount != len(data.Users.Nodes) {
 		t.Errorf("users: totalCount %d, but %d nodes", data.Users.TotalCount, len(data.Users.Nodes))
@@ -411,6 +356,7 @@ type message struct {
 	To      string    `json:"to"`
 	Channel string    `json:"channel"`
 	Code    string    `json:"code"`
+	Link    string    `json:"link"`
 	Text    string    `json:"text"`
 	At      time.Time `json:"at"`
 }

@@ -56,6 +56,15 @@ func needsRealStores(t testing.TB) bool {
 	return realtest.Wanted()
 }
 
+// needsNode does the same for the parts in JavaScript.
+func needsNode(t testing.TB) bool {
+	t.Helper()
+	if !realtest.Wanted() {
+		t.Log("STEPWISE_REAL is not set: this test needs Node.js and was not run")
+	}
+	return realtest.Wanted()
+}
+
 // with returns a copy of env with further settings.
 func with(env map[string]string, more ...string) map[string]string {
 	all := map[string]string{}

@@ -34,10 +34,15 @@ func TestRoundTrips(t *testing.T) {
 	proxy := realtest.RedisProxy(t, server.Addr)
 	program := realtest.Program(t, realtest.ProgramOptions{Env: map[string]string{"REDIS_URL": "redis://" + proxy.Addr}})
 	signUpWhole(t, newClient(t, program), "warm-up@example.com") // loads the scripts
+	people := startProvider(t, program)
+	newAdministrator(t, program).changeSettings(t, map[string]any{"externalAccount": people.settings(), "web3Wallet": map[string]any{"enabled": true}})
 	monitor := watchCommands(t, server)
 
 	const email = "counted@example.com"
 	c := newClient(t, program)
+	var open signUp
+	var handle string
+	var signature map[string]any
 	wrong := func() string { // a code that is not the one sent
 		if c.code(t, email) == "111111" {
 			return "222222"
@@ -61,6 +66,14 @@ func TestRoundTrips(t *testing.T) {
 		{"update that completes", func() { c.update(t, map[string]any{"password": goodPassword}) }, roundTrips{3, 0}},
 		{"create that starts", func() { begin(t, c, "counted-2@example.com") }, roundTrips{1, 1}},
 		{"check that completes", func() { c.check(t, "emailCode", c.code(t, "counted-2@example.com")) }, roundTrips{3, 1}},
+		{"create that starts OAuth", func() { open, _ = createWithAccount(t, c) }, roundTrips{1, 0}},
+		{"provider and callback", func() { handle = people.visit(t, accountChallenge(t, open), "absent-named") }, roundTrips{0, 0}},
+		{"check that redeems", func() { c.check(t, "oauthHandle", handle) }, roundTrips{3, 0}},
+		{"check that redeems again", func() { c.check(t, "oauthHandle", handle) }, roundTrips{1, 0}},
+		{"start of a wallet", func() {
+			signature = firstWallet.sign(t, walletMessage(t, c.startOf(t, firstWallet.start()))).proof()
+		}, roundTrips{2, 0}},
+		{"check of a signature", func() { c.check(t, "web3Signature", signature) }, roundTrips{2, 0}},
 		{"publicSettings", func() { drawsForm(t, c) }, roundTrips{0, 0}},
 	} {
 		before := proxy.RoundTrips()

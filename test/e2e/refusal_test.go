@@ -15,7 +15,7 @@ import (
 	"stepwise/internal/realtest"
 )
 
-var update = flag.Bool("update", false, "write the transcript of refusals anew")
+var update = flag.Bool("update", false, "write the transcripts anew")
 
 // TestRefusals goes through what a developer gets wrong in the first hour and
 // compares every answer with the transcript in testdata, which is there to be
@@ -89,6 +89,37 @@ func TestRefusals(t *testing.T) {
 		{name: "settings that nobody can satisfy", by: administrator, document: settingsDocument, variables: map[string]any{"input": map[string]any{"emailAddress": map[string]any{"enabled": false, "required": false}}}},
 		{name: "settings of a version that is gone", by: administrator, document: settingsDocument, variables: map[string]any{"input": map[string]any{"expectedVersion": 99}}},
 		{name: "settings out of range", by: administrator, document: settingsDocument, variables: map[string]any{"input": map[string]any{"username": map[string]any{"minLength": 65}}}},
+		{name: "a sign-in by a name that gets no code", by: strangers, document: askDocument, variables: in("identifier", "ada")},
+		{name: "a sign-in by nobody's address", by: strangers, document: askDocument, variables: in("identifier", "nobody@example.com")},
+		{name: "a sign-in by half a number", by: strangers, document: askDocument, variables: in("identifier", "+1500555")},
+		{name: "a sign-in with a wrong password", by: strangers, document: comeBackDocument, variables: in("proof", map[string]any{"password": map[string]any{"identifier": "visitor@example.com", "password": "none"}})},
+		{name: "a sign-in with two proofs", by: strangers, document: comeBackDocument, variables: in("proof", map[string]any{"password": map[string]any{"identifier": "a", "password": "b"}, "code": map[string]any{"challengeId": "a", "code": "1"}})},
+		{name: "a sign-in with half a proof", by: strangers, document: comeBackDocument, variables: in("proof", map[string]any{"code": map[string]any{"code": "123456"}})},
+		{name: "a sign-in with a challenge that was made up", by: visitor, document: comeBackDocument, variables: in("proof", map[string]any{"code": map[string]any{"challengeId": "abc", "code": "123456"}})},
+		{name: "a sign-in with a challenge of nobody", by: strangers, document: comeBackDocument, variables: in("proof", map[string]any{"code": map[string]any{"challengeId": "abc", "code": "123456"}})},
+		{name: "a transfer of what was not proven", by: visitor, document: comeBackDocument, variables: in("proof", map[string]any{"transfer": map[string]any{"attribute": "WEB3_WALLET"}})},
+		{name: "a transfer by a stranger", by: strangers, document: comeBackDocument, variables: in("proof", map[string]any{"transfer": map[string]any{"attribute": "WEB3_WALLET"}})},
+		{name: "a transfer of a sign-up that does not exist", by: visitor, document: comeBackDocument, variables: in("proof", map[string]any{"transfer": map[string]any{"attribute": "EXTERNAL_ACCOUNT", "signUpId": "sua_x"}})},
+		{name: "the secret key signs in", by: administrator, document: comeBackDocument, variables: in("proof", map[string]any{"password": map[string]any{"identifier": "a", "password": "b"}})},
+		{name: "a frontend checks a password as a backend does", by: visitor, document: `mutation { userPasswordVerify(input: {identifier: "a", password: "b"}) { user { id } userErrors { code message field } } }`},
+		{name: "a wrong password at a backend", by: administrator, document: `mutation { userPasswordVerify(input: {identifier: "visitor@example.com", password: "b"}) { user { id } userErrors { code message field } } }`},
+		{name: "a session for nobody", by: administrator, document: `mutation { userSessionCreate(input: {userId: "user_x"}) { session { id } userErrors { code message field } } }`},
+		{name: "a ticket that was made up", by: strangers, document: createDocument, variables: in("ticket", "tkt_abc.def")},
+		{name: "an invitation of a client", by: visitor, document: inviteDocument, variables: map[string]any{"input": map[string]any{}}},
+		{name: "an invitation by mail, without address and link", by: administrator, document: inviteDocument, variables: in("sendEmail", true)},
+		{name: "an invitation by mail, without link", by: administrator, document: inviteDocument, variables: map[string]any{"input": map[string]any{"sendEmail": true, "emailAddress": "ada@example.com"}}},
+		{name: "an invitation that leads elsewhere", by: administrator, document: inviteDocument, variables: in("redirectUrl", "https://evil.example/join")},
+		{name: "an invitation for a second", by: administrator, document: inviteDocument, variables: in("expiresInSeconds", 1)},
+		{name: "an invitation with what is not asked for", by: administrator, document: inviteDocument, variables: in("username", "ada")},
+		{name: "a revocation of nothing", by: administrator, document: `mutation { invitationRevoke(input: {id: "inv_x"}) { invitation { id } userErrors { code message field } } }`},
+		{name: "an endpoint without a scheme", by: administrator, document: hookDocument, variables: in("url", "backend.example/hooks")},
+		{name: "an endpoint with an event that does not exist", by: administrator, document: hookDocument, variables: map[string]any{"input": map[string]any{"url": "https://backend.example", "events": []any{"USER_DELETED"}}}},
+		{name: "a change of an endpoint that does not exist", by: administrator, document: `mutation { webhookEndpointUpdate(input: {id: "whe_x", rotateSecret: true}) { secret userErrors { code message field } } }`},
+		{name: "a replay of a delivery that does not exist", by: administrator, document: replayDocument, variables: in("deliveryId", "dlv_x")},
+		{name: "a replay to an endpoint that does not exist", by: administrator, document: replayDocument, variables: in("since", map[string]any{"endpointId": "whe_x", "at": "2026-01-01T00:00:00Z"})},
+		{name: "a replay since no moment", by: administrator, document: replayDocument, variables: in("since", map[string]any{"endpointId": "whe_x", "at": "yesterday"})},
+		{name: "a page of deliveries that is too large", by: administrator, document: "{ webhookDeliveries(first: 1000) { nodes { id } } }"},
+		{name: "invitations in a state that does not exist", by: administrator, document: "{ invitations(status: OPEN) { totalCount } }"},
 		{name: "a path that does not exist", by: strangers, change: func(r *http.Request) { r.URL.Path = "/graphiql" }},
 	} {
 		c.write(t, &transcript)
@@ -102,8 +133,18 @@ const (
 	updateDocument   = "mutation($input: SignUpUpdateInput!) { signUpUpdate(input: $input) { signUp { status } userErrors { code message attribute field } } }"
 	startDocument    = "mutation($input: SignUpVerificationStartInput!) { signUpVerificationStart(input: $input) { signUp { status } userErrors { code message attribute field } } }"
 	checkDocument    = "mutation($input: SignUpVerificationCheckInput!) { signUpVerificationCheck(input: $input) { signUp { status } userErrors { code message attribute field } } }"
+	askDocument      = "mutation($input: SessionVerificationStartInput!) { sessionVerificationStart(input: $input) { userErrors { code message attribute field } } }"
+	comeBackDocument = "mutation($input: SessionCreateInput!) { sessionCreate(input: $input) { userErrors { code message attribute field } } }"
+	inviteDocument   = "mutation($input: InvitationCreateInput!) { invitationCreate(input: $input) { userErrors { code message attribute field } } }"
+	hookDocument     = "mutation($input: WebhookEndpointCreateInput!) { webhookEndpointCreate(input: $input) { userErrors { code message attribute field } } }"
+	replayDocument   = "mutation($input: WebhookReplayInput!) { webhookReplay(input: $input) { userErrors { code message attribute field } } }"
 	settingsDocument = "mutation($input: InstanceSettingsUpdateInput!) { instanceSettingsUpdate(input: $input) { userErrors { code message field } } }"
 )
+
+// in is an input with one member.
+func in(member string, value any) map[string]any {
+	return map[string]any{"input": map[string]any{member: value}}
+}
 
 func aliases(n int) string {
 	var b strings.Builder

@@ -1,0 +1,207 @@
+package signup
+
+import (
+	"context"
+	"crypto/hmac"
+	"errors"
+	"time"
+
+	"stepwise/engine"
+	"stepwise/internal/identifier"
+)
+
+// SessionChallenge is a code that may be on its way to an address. It is there
+// whether or not anybody has that address.
+type SessionChallenge struct {
+	// ID is to be given back with the code.
+	ID       string
+	SentTo   string // masked
+	ResendAt time.Time
+	ExpireAt time.Time
+	// ClientToken is set where the caller is a new client.
+	ClientToken string
+	Problems    []Problem
+}
+
+const forSession = "session challenge"
+
+// sessionChallenge is what the id of a challenge says, signed.
+type sessionChallenge struct {
+	Instance, Client string
+	Attribute        engine.Attribute
+	Norm             string
+	Nonce            string
+	ExpireAt         time.Time
+}
+
+func (k *Keys) signSessionChallenge(c sessionChallenge) string {
+	return k.sign(forSession, c.Instance, c.Client, c.Attribute, c.Norm, c.Nonce, c.ExpireAt.UnixMilli())
+}
+
+func (k *Keys) openSessionChallenge(text string) (sessionChallenge, bool) {
+	var c sessionChallenge
+	var ms int64
+	ok := k.signed(forSession, text, &c.Instance, &c.Client, &c.Attribute, &c.Norm, &c.Nonce, &ms)
+	c.ExpireAt = moment(ms)
+	return c, ok && (c.Attribute == engine.EmailAddress || c.Attribute == engine.PhoneNumber)
+}
+
+func (c sessionChallenge) code(k *Keys) string {
+	key := AttemptKey{Instance: c.Instance, ID: "session of " + c.Client}
+	return k.verificationCode(key, c.Attribute, engine.Verification{Key: c.Norm, Nonce: c.Nonce})
+}
+
+// StartSession has a code sent to an email address or a phone number, if a user
+// has verified it. The message goes out after the answer.
+func (s *Service) StartSession(ctx context.Context, p Principal, address string) (SessionChallenge, error) {
+	p, minted, err := asReturning(p)
+	if err != nil {
+		return SessionChallenge{}, err
+	}
+	settings, err := s.settingsAt(ctx, p.Instance.ID, p.Instance.SettingsVersion)
+	if err != nil {
+		return SessionChallenge{}, err
+	}
+	who, text, ok := addressOf(address, settings.DefaultCountry)
+	if !ok {
+		return SessionChallenge{Problems: []Problem{{Code: CodeInvalidFormat, Field: inputPath("identifier"), Message: "This is neither an email address nor a phone number."}}}, nil
+	}
+	a, _ := engine.ParseAttribute(who.Kind)
+	if !s.canDeliver(a) {
+		return SessionChallenge{Problems: []Problem{{Code: Code(engine.CodeCannotDeliver), Field: inputPath("identifier"), Message: Sentence(engine.CodeCannotDeliver, a)}}}, nil
+	}
+	now := s.now()
+	test := isTestAddress(settings.Settings, a, who.Norm)
+	if !test {
+		for _, b := range []Budget{
+			{Key: "resend:" + p.Instance.ID + ":" + p.Client + ":" + who.Norm, Burst: 1, Every: engine.ResendInterval},
+			sendBudget(p.Instance.ID, a, who.Norm),
+		} {
+			if problem, err := s.take(ctx, b, inputPath("identifier"), a); err != nil || problem != nil {
+				return SessionChallenge{Problems: list(problem)}, err
+			}
+		}
+	}
+	// Whether or not there is somebody to write to, so that running out tells nothing.
+	if !s.sending.TryAcquire(1) {
+		return SessionChallenge{Problems: []Problem{s.busy()}}, nil
+	}
+	handedOver := false
+	defer func() {
+		if !handedOver {
+			s.sending.Release(1)
+		}
+	}()
+	challenge := sessionChallenge{
+		Instance: p.Instance.ID, Client: p.Client, Attribute: a, Norm: who.Norm, Nonce: RandomText(idLength), ExpireAt: now.Add(engine.CodeLifetime),
+	}
+	owner, err := s.directory.Owner(ctx, p.Instance.ID, []Identifier{who})
+	switch {
+	case errors.Is(err, ErrNoRow):
+	case err != nil:
+		return SessionChallenge{}, unavailable(err)
+	case !owner.Identifier.VerifiedAt.IsZero() && !test:
+		handedOver = true
+		s.deliverLater(ctx, Message{
+			Channel: channelOf(a), Purpose: PurposeSignIn, To: text, Code: challenge.code(s.keys), AppName: settings.AppName, ExpireAt: challenge.ExpireAt,
+		})
+	}
+	out := SessionChallenge{
+		ID: s.keys.signSessionChallenge(challenge), SentTo: mask(a, who.Norm),
+		ResendAt: now.Add(engine.ResendInterval), ExpireAt: challenge.ExpireAt,
+	}
+	if minted {
+		out.ClientToken = s.keys.ClientToken(p.Instance.ID, p.Client, 0)
+	}
+	return out, nil
+}
+
+// addressOf reads an email address or a phone number.
+func addressOf(text, country string) (who Identifier, shown string, ok bool) {
+	if email, err := identifier.ParseEmail(text); err == nil {
+		return Identifier{Kind: engine.EmailAddress.String(), Norm: email.Norm}, email.Address, true
+	}
+	if number, err := identifier.Phone(text, country); err == nil {
+		return Identifier{Kind: engine.PhoneNumber.String(), Norm: number}, number, true
+	}
+	return Identifier{}, "", false
+}
+
+func (s *Service) canDeliver(a engine.Attribute) bool {
+	return a == engine.EmailAddress && s.can.SendEmail || a == engine.PhoneNumber && s.can.SendSMS
+}
+
+// maxSending is how many messages may be on their way to people who come back.
+const maxSending = 64
+
+// deliverLater sends a message when the caller has its answer: how long it takes
+// must not tell that there was one. It gives the caller's place in s.sending back.
+func (s *Service) deliverLater(ctx context.Context, m Message) {
+	ctx = context.WithoutCancel(ctx)
+	s.promised.Go(func() {
+		defer s.sending.Release(1)
+		ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+		defer cancel()
+		if err := s.messenger.Deliver(ctx, m); err != nil {
+			s.log.ErrorContext(ctx, "message not delivered", "purpose", string(m.Purpose), "error", err)
+		}
+	})
+}
+
+// Wait returns once the messages that were promised have gone out, or failed to.
+func (s *Service) Wait() { s.promised.Wait() }
+
+// sessionByCode compares a code that was sent to an address.
+func (s *Service) sessionByCode(ctx context.Context, p Principal, challengeID, code string) (SessionOutcome, error) {
+	field := inputPath("proof", "code", "code")
+	refuse := func(code Code, message string) (SessionOutcome, error) {
+		return SessionOutcome{Problems: []Problem{{Code: code, Field: field, Message: message}}}, nil
+	}
+	c, ok := s.keys.openSessionChallenge(challengeID)
+	switch {
+	case !ok || c.Instance != p.Instance.ID:
+		return SessionOutcome{Problems: []Problem{{Code: CodeInvalidFormat, Field: inputPath("proof", "code", "challengeId"), Message: "This is not the id of a challenge. Ask for a code first, and give back the id that came with the answer."}}}, nil
+	case p.Client == "":
+		return SessionOutcome{}, ErrNeedsClient
+	case c.Client != p.Client:
+		return refuse(CodeOtherClient, "This code was asked for in another browser or app. Continue there.")
+	}
+	settings, err := s.settingsAt(ctx, p.Instance.ID, p.Instance.SettingsVersion)
+	if err != nil {
+		return SessionOutcome{}, err
+	}
+	now := s.now()
+	code = copied(code)
+	switch {
+	case !now.Before(c.ExpireAt):
+		return refuse(Code(engine.CodeExpired), Sentence(engine.CodeExpired, c.Attribute))
+	case !isCode(code):
+		return refuse(CodeInvalidFormat, "A code has six digits.")
+	}
+	// First what this challenge bears: what it does not must cost its address nothing.
+	guesses := Budget{Key: "guess:" + c.Nonce, Burst: engine.MaxGuesses, Every: engine.CodeLifetime}
+	switch allowed, _, err := s.budgets.Take(ctx, now, guesses); {
+	case err != nil:
+		return SessionOutcome{}, unavailable(err)
+	case !allowed:
+		return refuse(Code(engine.CodeTooManyGuesses), Sentence(engine.CodeTooManyGuesses, c.Attribute))
+	}
+	wanted := c.code(s.keys)
+	if isTestAddress(settings.Settings, c.Attribute, c.Norm) {
+		wanted = testCode
+	} else if problem, err := s.take(ctx, guessBudget(c.Instance, c.Attribute, c.Norm), field, c.Attribute); err != nil || problem != nil {
+		return SessionOutcome{Problems: list(problem)}, err
+	}
+	owner, err := s.directory.Owner(ctx, c.Instance, []Identifier{{Kind: c.Attribute.String(), Norm: c.Norm}})
+	if err != nil && !errors.Is(err, ErrNoRow) {
+		return SessionOutcome{}, unavailable(err)
+	}
+	if !hmac.Equal([]byte(code), []byte(wanted)) || owner.Identifier.VerifiedAt.IsZero() {
+		return refuse(Code(engine.CodeIncorrect), Sentence(engine.CodeIncorrect, c.Attribute))
+	}
+	tail := s.keys.sessionTail(c.Client, c.Nonce)
+	if p.Stale {
+		return s.sessionAgain(ctx, p, tail)
+	}
+	return s.openSession(ctx, p, owner.UserID, tail)
+}

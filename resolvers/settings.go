@@ -1,0 +1,88 @@
+package resolvers
+
+import (
+	"stepwise/engine"
+	"stepwise/graph"
+	"stepwise/internal/signup"
+)
+
+func preset(name string) *graph.ProviderPreset {
+	return orNil(graph.ProviderPreset(name))
+}
+
+func chains(ids []int64) []int {
+	list := make([]int, 0, len(ids))
+	for _, id := range ids {
+		list = append(list, int(id))
+	}
+	return list
+}
+
+func publicSettings(s signup.InstanceSettings, can engine.Capabilities) *graph.PublicSettings {
+	g := &graph.PublicSettings{
+		AppName: s.AppName, ProgressiveSignUp: s.ProgressiveSignUp, SignUpMode: graph.SignUpMode(s.SignUpMode),
+		Fields:    []graph.PublicField{},
+		Providers: []graph.PublicProvider{}, ChainIds: []int{},
+		Password:       &graph.PasswordRules{MinLength: s.Password.MinLength, MaxLength: s.Password.MaxLength},
+		Username:       &graph.UsernameRules{MinLength: s.Username.MinLength, MaxLength: s.Username.MaxLength},
+		DefaultCountry: orNil(s.DefaultCountry), TestMode: s.TestMode, Version: int(s.Version),
+	}
+	if s.LegalConsent.Enabled {
+		g.LegalConsent = &graph.LegalConsent{DocumentVersion: s.LegalConsent.DocumentVersion, DocumentURL: orNil(s.LegalConsent.DocumentURL)}
+	}
+	for _, p := range s.ExternalAccount.Providers {
+		if p.Enabled {
+			g.Providers = append(g.Providers, graph.PublicProvider{Name: p.Name, DisplayName: p.DisplayName, Preset: preset(p.Preset)})
+		}
+	}
+	if s.Web3Wallet.Enabled {
+		g.ChainIds = chains(s.Web3Wallet.ChainIDs)
+	}
+	requirements := s.Settings.Requirements()
+	for _, a := range requirements.Enabled().List() {
+		f := graph.PublicField{
+			Field: graph.SignUpField(a.String()), Required: requirements.Fields[a].Required,
+			VerifyAtSignUp: requirements.Fields[a].Verify, Strategies: []graph.VerificationStrategy{},
+		}
+		for _, strategy := range can.Strategies(a) {
+			f.Strategies = append(f.Strategies, graph.VerificationStrategy(strategy))
+		}
+		g.Fields = append(g.Fields, f)
+	}
+	return g
+}
+
+func instanceSettings(s signup.InstanceSettings, callbackURL func(provider string) string) *graph.InstanceSettings {
+	field := func(f signup.FieldSettings) *graph.FieldSettings {
+		return &graph.FieldSettings{Enabled: f.Enabled, Required: f.Required}
+	}
+	address := func(a signup.AddressSettings) *graph.AddressSettings {
+		return &graph.AddressSettings{Enabled: a.Enabled, Required: a.Required, VerifyAtSignUp: a.VerifyAtSignUp}
+	}
+	g := &graph.InstanceSettings{
+		Version: int(s.Version), ProgressiveSignUp: s.ProgressiveSignUp, SignUpMode: graph.SignUpMode(s.SignUpMode), AppName: s.AppName,
+		EmailAddress: address(s.EmailAddress), PhoneNumber: address(s.PhoneNumber),
+		Username:        &graph.UsernameSettings{Enabled: s.Username.Enabled, Required: s.Username.Required, MinLength: s.Username.MinLength, MaxLength: s.Username.MaxLength},
+		Web3Wallet:      &graph.WalletSettings{Enabled: s.Web3Wallet.Enabled, Required: s.Web3Wallet.Required, ChainIds: chains(s.Web3Wallet.ChainIDs)},
+		ExternalAccount: &graph.ExternalAccountSettings{Required: s.ExternalAccount.Required, Providers: []graph.ProviderSettings{}},
+		Password:        &graph.PasswordSettings{Enabled: s.Password.Enabled, Required: s.Password.Required, MinLength: s.Password.MinLength, MaxLength: s.Password.MaxLength},
+		FirstName:       field(s.FirstName), LastName: field(s.LastName),
+		LegalConsent: &graph.LegalConsentSettings{
+			Enabled: s.LegalConsent.Enabled, DocumentVersion: s.LegalConsent.DocumentVersion, DocumentURL: orNil(s.LegalConsent.DocumentURL),
+		},
+		DefaultCountry: orNil(s.DefaultCountry), TestMode: s.TestMode, AllowedOrigins: s.AllowedOrigins, AllowedRedirects: s.AllowedRedirects,
+		SignUpLifetimeSeconds: s.SignUpLifetimeSeconds, SessionLifetimeSeconds: s.SessionLifetimeSeconds,
+		Warnings: []graph.SettingsWarning{}, UpdatedAt: s.UpdatedAt, UpdatedBy: s.UpdatedBy,
+	}
+	for _, p := range s.ExternalAccount.Providers {
+		g.ExternalAccount.Providers = append(g.ExternalAccount.Providers, graph.ProviderSettings{
+			Name: p.Name, Preset: preset(p.Preset), Enabled: p.Enabled, DisplayName: p.DisplayName, Issuer: orNil(p.Issuer),
+			ClientID: p.ClientID, ClientSecretSet: p.SealedSecret != "", TeamID: orNil(p.TeamID), KeyID: orNil(p.KeyID),
+			Scopes: p.Scopes, TrustEmail: p.TrustEmail, CallbackURL: callbackURL(p.Name),
+		})
+	}
+	for _, w := range s.Warnings {
+		g.Warnings = append(g.Warnings, graph.SettingsWarning{Code: graph.SettingsWarningCode(w.Code), Message: w.Message, Setting: w.Path})
+	}
+	return g
+}
