@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { launch } from './chromium.mjs';
 import { documents } from './documents/index.mjs';
 import { baseURL, codeSentTo, graphqlURL, newPerson, verifyToken } from './server.mjs';
 
@@ -37,19 +37,7 @@ const pages = createServer(async (request, response) => {
 before(async () => {
   pages.listen(0, 'localhost');
   await once(pages, 'listening');
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox', // the tests may run as root, where Chromium has none
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
-    ],
-  });
+  browser = await launch();
 });
 
 after(async () => {
