@@ -79,6 +79,7 @@ func TestOutage(t *testing.T) {
 		for outage := range 2 {
 			o.add(fmt.Sprintf("evt_%d", outage))
 			d.Wake()
+			time.Sleep(gather)
 			synctest.Wait() // the event is brought, and the outbox is down
 			before, settled := o.count("fan out"), o.count("settle")
 			for range 120 {

@@ -133,6 +133,10 @@ func (d *Dispatcher) Wake() {
 	}
 }
 
+// gather is how long after a wake to look: under load each sign-up wakes, and one
+// look serves many.
+const gather = 20 * time.Millisecond
+
 // Run sends what is due until ctx ends. Then it claims nothing more, gives back
 // what it has not begun, lets requests under way finish for a few seconds, and
 // returns nil within 20 s. Only one Run of a Dispatcher may be running; a second
@@ -146,6 +150,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	defer r.cancel(nil)
 	next := time.NewTimer(0)
 	defer next.Stop()
+	var gathered <-chan time.Time // set while more may be waking
 	for {
 		select {
 		case <-ctx.Done():
@@ -157,6 +162,12 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 				continue
 			}
 		case <-d.wake:
+			if gathered == nil {
+				gathered = time.After(gather)
+			}
+			continue
+		case <-gathered:
+			gathered = nil
 		case <-next.C:
 		}
 		if ctx.Err() == nil && !r.paused(time.Now()) {

@@ -271,3 +271,35 @@ func TestPurge(t *testing.T) {
 		}
 	})
 }
+
+// Whoever wakes at every event does not have the outbox asked at every event, and
+// waits no longer for that than gather.
+func TestWakesAreGathered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, saw := newOutbox(time.Now), &diary{}
+		o.addEndpoint("whe_1", "http://a.test")
+		transport := answers(func(r *http.Request) (*http.Response, error) {
+			saw.note(r)
+			return answer(200), nil
+		})
+		d, stop := start(t, Config{Source: o, Client: &http.Client{Transport: transport}, Interval: time.Hour})
+		defer stop()
+		synctest.Wait()
+		before := o.count("fan out")
+		for range 1000 {
+			d.Wake()
+			time.Sleep(time.Millisecond)
+		}
+		if asked := o.count("fan out") - before; asked < 40 || asked > 51 {
+			t.Errorf("asked %d times in a second of wakes", asked)
+		}
+		time.Sleep(time.Minute)
+		o.add("evt_1")
+		d.Wake()
+		time.Sleep(gather)
+		synctest.Wait()
+		if n := len(saw.all()); n != 1 {
+			t.Errorf("%d requests", n)
+		}
+	})
+}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -163,11 +164,18 @@ func (d *Dispatcher) words(err error) string {
 		return saysUnreachable
 	case isTLS(err):
 		return saysNoTLS
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case isBroken(err):
 		return saysBroken
 	default:
 		return saysNoConnection
 	}
+}
+
+// isBroken reports whether the other side hung up. net/http has no name for the
+// error of one that does so before the request was written.
+func isBroken(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		strings.HasSuffix(err.Error(), "http: server closed idle connection")
 }
 
 func isTLS(err error) bool {
