@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
+	"golang.org/x/crypto/sha3"
 )
 
 // The program as a whole, over HTTP, with its embedded stores. Every figure is
@@ -47,6 +52,52 @@ func BenchmarkProgram(b *testing.B) {
 			}
 		}
 	})
+	b.Run("complete wallet sign-up", func(b *testing.B) {
+		settings := `mutation { instanceSettingsUpdate(input: { emailAddress: { required: false }, web3Wallet: { enabled: true } }) { userErrors { code } } }`
+		post(b, url, "sk_benchmark0123", settings, nil)
+		start := `mutation ($input: SignUpCreateInput!) { signUpCreate(input: $input) { signUp { verifications { web3Wallet { challenge { ... on MessageChallenge { message } } } } } userErrors { code } } }`
+		for b.Loop() {
+			w := newBenchmarkWallet(b)
+			body, token := post(b, url, "", start, map[string]any{"startVerifications": []any{map[string]any{"strategy": "WEB3_SIGNATURE", "web3Wallet": w.address}}})
+			body, _ = post(b, url, token, check, map[string]any{"proof": map[string]any{"web3Signature": map[string]any{"signature": w.sign(b, body)}}})
+			if !strings.Contains(body, `"COMPLETE"`) {
+				b.Fatal(body)
+			}
+		}
+	})
+}
+
+// benchmarkWallet is a key and its address.
+type benchmarkWallet struct {
+	key     *secp256k1.PrivateKey
+	address string
+}
+
+func newBenchmarkWallet(b *testing.B) benchmarkWallet {
+	key, err := secp256k1.GeneratePrivateKey()
+	if err != nil {
+		b.Fatal(err)
+	}
+	public := key.PubKey().SerializeUncompressed()[1:]
+	return benchmarkWallet{key, "0x" + hex.EncodeToString(keccak(string(public))[12:])}
+}
+
+func keccak(text string) []byte {
+	h := sha3.NewLegacyKeccak256()
+	io.WriteString(h, text)
+	return h.Sum(nil)
+}
+
+// sign signs the message that the answer asks for (EIP-191).
+func (w benchmarkWallet) sign(b *testing.B, answer string) string {
+	_, text, found := strings.Cut(answer, `"message":"`)
+	text, _, closed := strings.Cut(text, `"}`)
+	var message string
+	if err := json.Unmarshal([]byte(`"`+text+`"`), &message); err != nil || !found || !closed {
+		b.Fatal(answer)
+	}
+	compact := ecdsa.SignCompact(w.key, keccak(fmt.Sprintf("\x19Ethereum Signed Message:\n%d%s", len(message), message)), false)
+	return "0x" + hex.EncodeToString(append(compact[1:], compact[0]))
 }
 
 func startForBenchmark(b *testing.B) string {
