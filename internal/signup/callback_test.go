@@ -370,3 +370,19 @@ func TestProviderOutOfOrder(t *testing.T) {
 	}
 	wantStatus(t, c.connect("acme", ada), engine.StatusComplete)
 }
+
+// TestRefusedCallExchangesNothing: a call that is refused for something else leaves
+// the code as good as it was.
+func TestRefusedCallExchangesNothing(t *testing.T) {
+	for key, code := range map[string]signup.Code{signup.EmptyKey: signup.CodeEmpty, strings.Repeat("k", 129): signup.CodeTooLong} {
+		w := newWorld(t, `{`+providerSettings+`}`)
+		c := w.client()
+		c.create(signup.Input{})
+		proof := byHandle(c.visit("acme", ada))
+		wantProblems(t, c.keep(w.service.CheckVerification(t.Context(), c.principal(), "", proof, key)), code)
+		if n := w.accounts.exchanges(); n != 0 {
+			t.Errorf("%s: %d exchanges", code, n)
+		}
+		wantStatus(t, c.offer(proof), engine.StatusComplete)
+	}
+}

@@ -98,13 +98,18 @@ func understand(in Input, settings Settings) understood {
 		u.command.Changes[a] = engine.Change{Kind: engine.Clear}
 	}
 	u.attach(in.UnsafeMetadata)
-	if in.IdempotencyKey == EmptyKey {
-		u.problems = append(u.problems, Problem{Code: CodeEmpty, Message: "An idempotency key has at least one character; leave it out for none.", Field: inputPath("idempotencyKey")})
-	}
-	if len(in.IdempotencyKey) > maxIdempotencyKey {
-		u.problems = append(u.problems, Problem{Code: CodeTooLong, Message: "An idempotency key has at most 128 characters.", Field: inputPath("idempotencyKey")})
-	}
+	u.problems = append(u.problems, checkKey(in.IdempotencyKey)...)
 	return u
+}
+
+func checkKey(idempotencyKey string) []Problem {
+	switch {
+	case idempotencyKey == EmptyKey:
+		return []Problem{{Code: CodeEmpty, Message: "An idempotency key has at least one character; leave it out for none.", Field: inputPath("idempotencyKey")}}
+	case len(idempotencyKey) > maxIdempotencyKey:
+		return []Problem{{Code: CodeTooLong, Message: "An idempotency key has at most 128 characters.", Field: inputPath("idempotencyKey")}}
+	}
+	return nil
 }
 
 func (u *understood) give(a engine.Attribute, raw string, settings Settings) {

@@ -46,6 +46,9 @@ func (c *call) redeem(ctx context.Context, settings currentSettings, a *attempt,
 	if v != nil && v.Nonce == c.answer.Nonce && (v.Verified || v.Transferable || v.Failure != "") {
 		return true, nil
 	}
+	if len(checkKey(c.memoryKey)) > 0 { // a refused call exchanges nothing
+		return false, nil
+	}
 	if c.found != nil || engine.Answerable(settings.Requirements(), a.Attempt, engine.ExternalAccount, c.answer.Nonce, now) != "" {
 		return false, nil
 	}
