@@ -259,3 +259,32 @@ func TestAttack21PlantedClient(t *testing.T) {
 	w.clock.advance(time.Second)
 	w.wantOneUser(ada.subject)
 }
+
+// TestAttack21HandleThatProvesNothing: everybody who can read a sign-up, whoever
+// planted its client among them, can make a handle that says "refused", or has a
+// code of their own. It is no way to the token that was given for it.
+func TestAttack21HandleThatProvesNothing(t *testing.T) {
+	for name, change := range map[string]func(*signup.AccountAnswer){
+		"refused":    func(a *signup.AccountAnswer) { a.Code, a.Error = "", "access_denied" },
+		"a bad code": func(a *signup.AccountAnswer) { a.Code = "of the attacker" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, `{"firstName": {"required": true}, `+providerSettings+`}`)
+			browser := w.client()
+			browser.create(withEmail("jane@example.com"))
+			planted := browser.token
+			browser.check(engine.EmailAddress, w.mail.code(t, "jane@example.com"))
+			browser.starting(oauth("acme"))
+			answer := w.accounts.admit(t, browser.redirect(), ada)
+			change(&answer)
+			w.set(`{"firstName": {"required": false}}`) // so that whatever comes next completes it
+			wantStatus(t, browser.offer(byHandle(w.handleOf(answer))), engine.StatusComplete)
+
+			out, err := w.service.CheckVerification(t.Context(), w.as(planted), "", byHandle(w.handleOf(answer)), "")
+			w.must(err)
+			if out.ClientToken != "" {
+				t.Errorf("the attacker gets the new token: %s", describe(out))
+			}
+		})
+	}
+}

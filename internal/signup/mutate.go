@@ -124,9 +124,11 @@ func (c *call) memory(now time.Time, id string, problems []Problem) Memory {
 }
 
 // carriesSecret reports whether only the one who made this call before can make
-// it again: it holds a secret, or a key of the caller's choice.
+// it again: it holds a secret, or a key of the caller's choice. A handle that proves
+// nothing is no secret: whoever can read the sign-up can make one at the callback.
 func (c *call) carriesSecret() bool {
-	return c.memoryKey != "" || c.proof != nil || c.input.Password.Value != nil
+	proves := c.proof != nil && (c.proof.Handle == "" || c.found != nil && c.found.Account != nil)
+	return c.memoryKey != "" || proves || c.input.Password.Value != nil
 }
 
 func (c *call) create(ctx context.Context) (Outcome, error) {
