@@ -188,7 +188,8 @@ type Account struct {
 	Issuer   string
 	Subject  string
 	// Sent are the values the provider sent, by attribute; Presence is Given
-	// or Unset.
+	// or Unset, or Cleared for one that turned out to belong to a user: it fills
+	// nothing, also where what took its place is dropped.
 	Sent [NumAttributes]Value
 	// EmailVerified is the provider's claim about the address it sent, true
 	// only for a literal JSON true.

@@ -78,7 +78,7 @@ func accountCounts(s Settings, a Attempt) bool {
 // verified: the provider is trusted for it, and claims it literally.
 func AccountVerifiesEmail(s Settings, account Account) bool {
 	p, ok := s.vouching(account)
-	return ok && p.TrustEmail && account.EmailVerified && account.Sent[EmailAddress].Presence == Given
+	return ok && p.TrustEmail && account.EmailVerified && account.Sent[EmailAddress].Presence != Unset
 }
 
 // inForce returns the value that counts: the person's, else the ticket's, else

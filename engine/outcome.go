@@ -45,6 +45,7 @@ func Reopen(a Attempt, taken Set) Attempt {
 		}
 		a.Verifications[attribute] = reopened(a.Verifications[attribute], attribute)
 	}
+	a.Account = withoutTaken(a.Account, taken)
 	if taken.Has(ExternalAccount) {
 		a.Account = nil
 	}

@@ -75,7 +75,7 @@ func twin(s engine.Settings, a engine.Attempt) sheet {
 				continue
 			}
 			t.account.given = true
-			if p.TrustEmail && a.Account.EmailVerified && a.Account.Sent[engine.EmailAddress].Presence == engine.Given {
+			if p.TrustEmail && a.Account.EmailVerified && a.Account.Sent[engine.EmailAddress].Presence != engine.Unset {
 				vouched = true
 			}
 		}

@@ -215,4 +215,19 @@ func (d *deciding) noteTaken(sent Set) {
 			d.attempt.Taken &^= SetOf(a)
 		}
 	}
+	d.attempt.Account = withoutTaken(d.attempt.Account, sent)
+}
+
+// withoutTaken returns the account without the values that belong to users.
+func withoutTaken(account *Account, taken Set) *Account {
+	if account == nil {
+		return nil
+	}
+	left := *account
+	for _, a := range taken.List() {
+		if left.Sent[a].Presence == Given {
+			left.Sent[a].Presence = Cleared
+		}
+	}
+	return &left
 }

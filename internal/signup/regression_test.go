@@ -207,3 +207,23 @@ func TestSameValueIsNoChange(t *testing.T) {
 		t.Errorf("revision %d -> %d though nothing changed", first.Revision, again.Revision)
 	}
 }
+
+// Under the legacy algorithm what is typed and never verified is dropped. The
+// address of the account, which belongs to a user, does not come back for it.
+func TestLegacyTakenAddressCanBeReplaced(t *testing.T) {
+	w := newWorld(t, `{`+providerSettings+`}`)
+	w.completed(ada.email)
+	w.set(`{"progressiveSignUp": false}`)
+	c := w.client()
+	c.create(signup.Input{})
+	out := c.connect("acme", ada)
+	if out.SignUp.Verdict.Missing != engine.SetOf(engine.EmailAddress) {
+		t.Fatalf("with the account: %s", describe(out))
+	}
+	out = c.update(signup.Input{EmailAddress: signup.Given("new@example.com")})
+	wantProblems(t, out)
+	wantStatus(t, out, engine.StatusComplete)
+	if w.usersWith("new@example.com") != nil {
+		t.Error("an address that nobody has verified became a user's")
+	}
+}
