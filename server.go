@@ -239,9 +239,9 @@ func routes(c config.Config, service *signup.Service, api *transport.Server, out
 	})
 	pages := landing.New(landing.Config{
 		Service: service, PublicURL: c.PublicURL, Logger: log,
-		Authenticate: func(r *http.Request, publishableKey string) (signup.Principal, error) {
+		Authenticate: func(r *http.Request) (signup.Principal, error) {
 			return service.Authenticate(r.Context(), signup.Credentials{
-				PublishableKey: publishableKey, Cookie: func(name string) string { return api.CookieValue(r, name) },
+				Cookie: func(name string) string { return api.CookieValue(r, name) },
 			})
 		},
 		SetCookie: func(w http.ResponseWriter, instance, token string) {

@@ -44,7 +44,7 @@ func TestCallbackHandsTheAnswerOver(t *testing.T) {
 			if !slices.Equal(w.answers, []signup.AccountAnswer{tt.want}) {
 				t.Errorf("%s %.80s: answers %+v", method, tt.form, w.answers)
 			}
-			if len(w.asked) != 0 || out.Header().Get("Set-Cookie") != "" {
+			if w.asked != 0 || out.Header().Get("Set-Cookie") != "" {
 				t.Errorf("%s: a cookie was looked at or set", method)
 			}
 		}

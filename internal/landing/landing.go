@@ -50,10 +50,10 @@ type Service interface {
 // needed.
 type Config struct {
 	Service Service
-	// Authenticate finds out whose browser sent r, by its cookie alone, at the
-	// instance of publishableKey (empty: the only one). A browser without a valid
-	// cookie is a Principal without a client, and no error.
-	Authenticate func(r *http.Request, publishableKey string) (signup.Principal, error)
+	// Authenticate finds out whose browser sent r, by its cookie alone, at the only
+	// instance. A browser without a valid cookie is a Principal without a client, and
+	// no error.
+	Authenticate func(r *http.Request) (signup.Principal, error)
 	// SetCookie sends the browser its new client token of an instance with w. It
 	// is called before w's header goes out.
 	SetCookie func(w http.ResponseWriter, instance, token string)
@@ -67,7 +67,7 @@ type Config struct {
 
 type handler struct {
 	service      Service
-	authenticate func(*http.Request, string) (signup.Principal, error)
+	authenticate func(*http.Request) (signup.Principal, error)
 	setCookie    func(http.ResponseWriter, string, string)
 	sameOrigin   *http.CrossOriginProtection
 	log          *slog.Logger

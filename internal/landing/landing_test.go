@@ -49,7 +49,7 @@ type world struct {
 
 	answers  []signup.AccountAnswer
 	opened   []string
-	asked    []string // publishable keys under which a browser was looked at
+	asked    int      // how often it was looked whose browser it is
 	followed []string // client and token
 }
 
@@ -71,13 +71,13 @@ func (w *world) FollowLink(_ context.Context, p signup.Principal, token string) 
 func newWorld(t testing.TB) *world {
 	w := &world{
 		t: t, location: "https://app.example/done?ok=1#top",
-		page:   signup.LinkPage{AppName: "Acme", PublishableKey: "pk_1"},
+		page:   signup.LinkPage{AppName: "Acme"},
 		result: signup.LinkResult{Outcome: signup.LinkConfirmed},
 	}
 	w.Handler = landing.New(landing.Config{
 		Service: w,
-		Authenticate: func(r *http.Request, publishableKey string) (signup.Principal, error) {
-			w.asked = append(w.asked, publishableKey)
+		Authenticate: func(r *http.Request) (signup.Principal, error) {
+			w.asked++
 			cookie, err := r.Cookie("client")
 			if err != nil {
 				return signup.Principal{}, w.authErr
@@ -324,7 +324,7 @@ func TestNewChecksItsConfiguration(t *testing.T) {
 	w := newWorld(t)
 	good := landing.Config{
 		Service:      w,
-		Authenticate: func(*http.Request, string) (signup.Principal, error) { return signup.Principal{}, nil },
+		Authenticate: func(*http.Request) (signup.Principal, error) { return signup.Principal{}, nil },
 		SetCookie:    func(http.ResponseWriter, string, string) {},
 	}
 	landing.New(good)

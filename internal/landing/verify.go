@@ -64,7 +64,7 @@ func (h *handler) followLink(w http.ResponseWriter, r *http.Request) {
 		h.failed(w, r, err, invalidLink)
 		return
 	}
-	principal, err := h.authenticate(r, link.PublishableKey)
+	principal, err := h.authenticate(r)
 	if err != nil {
 		h.failed(w, r, err, invalidLink)
 		return

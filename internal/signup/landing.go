@@ -15,10 +15,7 @@ type AccountAnswer struct {
 
 // LinkPage is what the page of a link needs to know before the link is followed.
 type LinkPage struct {
-	// PublishableKey is that of the instance, under which the browser's cookie is
-	// found; empty means the only instance.
-	PublishableKey string
-	AppName        string
+	AppName string
 	// ReturnOrigin is the origin (scheme://host[:port]) of the address to which
 	// following the link may lead, or just the scheme of a native app's, with its
 	// colon; empty where it leads nowhere.
