@@ -11,8 +11,9 @@ type Owner struct {
 	Identifier Identifier
 }
 
-// SessionCreation is a session of a user who exists already. Its id is derived
-// from the proof it rests on, so that one proof makes one session.
+// SessionCreation is a session of a user who exists already. Where a proof is good
+// for once, a code or a transfer, the session's id is derived from it, so that one
+// proof makes one session.
 type SessionCreation struct {
 	Session Session
 	Events  []Event

@@ -71,7 +71,8 @@ type SessionOutcome struct {
 }
 
 // CreateSession turns a proof into a session of the user it belongs to, on the
-// caller's client, which gets a new token. The same proof makes the same session.
+// caller's client, which gets a new token. The same code, and the same transfer,
+// make the same session; a password makes another one each time.
 func (s *Service) CreateSession(ctx context.Context, p Principal, proof SessionProof) (SessionOutcome, error) {
 	switch {
 	case p.Secret:
