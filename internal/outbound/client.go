@@ -37,7 +37,8 @@ type Options struct {
 	// AllowPrivate allows every address, and http. It is for development.
 	AllowPrivate bool
 	// Timeout bounds a request from its beginning to the last byte of the answer;
-	// default 10 s. Contexts can shorten it.
+	// default 10 s. Contexts can shorten it; callers whose contexts always end may
+	// set that of the client to 0.
 	Timeout time.Duration
 	// MaxBody is how many bytes of an answer can be read before the body fails with
 	// ErrTooLarge; default 1 MiB.
@@ -97,7 +98,6 @@ func NewClient(o Options) *http.Client {
 				DialContext:            dialer.DialContext,
 				TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
 				TLSHandshakeTimeout:    min(timeout, maxHandshake),
-				ResponseHeaderTimeout:  timeout,
 				MaxResponseHeaderBytes: maxHeader,
 				MaxIdleConns:           maxIdle,
 				MaxIdleConnsPerHost:    2,
