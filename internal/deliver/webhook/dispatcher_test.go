@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -300,6 +301,53 @@ func TestWakesAreGathered(t *testing.T) {
 		synctest.Wait()
 		if n := len(saw.all()); n != 1 {
 			t.Errorf("%d requests", n)
+		}
+	})
+}
+
+// An endpoint that is down is logged once, and once when it is back, however many
+// tries fail meanwhile; a shutdown in the middle of a try is none of its doing.
+func TestEndpointOutageIsLoggedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, log := newOutbox(time.Now), &lines{}
+		o.addEndpoint("whe_1", "http://a.test")
+		o.addEndpoint("whe_2", "http://b.test")
+		var status atomic.Int64
+		transport := answers(func(r *http.Request) (*http.Response, error) {
+			switch status := int(status.Load()); {
+			case r.URL.Host == "b.test":
+				return answer(200), nil
+			case status == 0:
+				return hang(r)
+			default:
+				return answer(status), nil
+			}
+		})
+		d, stop := start(t, Config{Source: o, Client: &http.Client{Transport: transport}, Logger: log.logger()})
+		said := func() (down, up int) {
+			return strings.Count(log.String(), `"webhook endpoint does not take events, which are tried again"`), strings.Count(log.String(), `"webhook endpoint takes events again"`)
+		}
+		for outage := 1; outage <= 2; outage++ {
+			status.Store(503)
+			o.add(numbered(fmt.Sprintf("evt_%d_", outage), 3)...)
+			d.Wake()
+			time.Sleep(10 * time.Minute)
+			if down, up := said(); down != outage || up != outage-1 {
+				t.Errorf("in outage %d: down was logged %d times, up %d times:\n%s", outage, down, up, log)
+			}
+			status.Store(200)
+			time.Sleep(time.Hour)
+			if down, up := said(); down != outage || up != outage {
+				t.Errorf("after outage %d: down was logged %d times, up %d times:\n%s", outage, down, up, log)
+			}
+		}
+		status.Store(0)
+		o.add("evt_last")
+		d.Wake()
+		synctest.Wait()
+		stop()
+		if down, _ := said(); down != 2 || strings.Contains(log.String(), "whe_2") || strings.Contains(log.String(), "a.test") {
+			t.Errorf("logged:\n%s", log)
 		}
 	})
 }

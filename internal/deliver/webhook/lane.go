@@ -40,9 +40,13 @@ type lane struct {
 
 // ending is how a try ended.
 type ending struct {
-	endpoint string
-	took     time.Duration
-	gone     bool
+	instance, endpoint string
+	took               time.Duration
+	gone               bool
+	// says is what went wrong, empty if nothing did; cut is true where that was no
+	// doing of the endpoint's.
+	says string
+	cut  bool
 }
 
 // take adds a claim to its endpoint's lane.
@@ -118,6 +122,23 @@ func (r *run) end(e ending) {
 	l.busy, l.slow = false, e.took > slowAfter
 	if e.gone {
 		l.queue = nil // claimed, and not due again while the endpoint is disabled
+	}
+	r.tell(e)
+}
+
+// tell logs once when an endpoint begins to fail, and once when it takes events
+// again; what came of each delivery is in the outbox.
+func (r *run) tell(e ending) {
+	switch failing := r.failing[e.endpoint]; {
+	case e.cut:
+	case e.gone:
+		delete(r.failing, e.endpoint) // which was logged
+	case e.says != "" && !failing:
+		r.failing[e.endpoint] = true
+		r.d.log.WarnContext(r.ctx, "webhook endpoint does not take events, which are tried again", "instance", e.instance, "endpoint", e.endpoint, "error", e.says)
+	case e.says == "" && failing:
+		delete(r.failing, e.endpoint)
+		r.d.log.InfoContext(r.ctx, "webhook endpoint takes events again", "instance", e.instance, "endpoint", e.endpoint)
 	}
 }
 

@@ -32,6 +32,8 @@ type run struct {
 
 	lanes map[string]*lane // by endpoint
 	ended chan ending
+	// failing are the endpoints of which it was logged.
+	failing map[string]bool
 	// more: the last claim got all it asked for, so that more may be due.
 	more bool
 
@@ -44,7 +46,7 @@ type run struct {
 }
 
 func newRun(ctx context.Context, d *Dispatcher) *run {
-	r := &run{d: d, ctx: ctx, lanes: map[string]*lane{}, ended: make(chan ending)}
+	r := &run{d: d, ctx: ctx, lanes: map[string]*lane{}, ended: make(chan ending), failing: map[string]bool{}}
 	r.tryCtx, r.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	r.asking = outage{log: d.log, what: "the webhook outbox does not answer"}
 	r.settling = outage{log: d.log, what: "outcomes of webhook deliveries cannot be recorded"}
@@ -136,7 +138,7 @@ func call[T any](ctx context.Context, f func(context.Context) (T, error)) (T, er
 
 // deliver makes a try and records what came of it.
 func (r *run) deliver(h held) {
-	e := ending{endpoint: h.EndpointID}
+	e := ending{instance: h.Instance, endpoint: h.EndpointID, cut: true} // unless it comes to an outcome
 	defer func() {
 		if recover() != nil { // of the Source; the claim is due again when its lease is over
 			r.d.log.ErrorContext(r.ctx, "recording a webhook delivery panicked", "delivery", h.ID, "stack", string(debug.Stack()))
@@ -145,7 +147,8 @@ func (r *run) deliver(h held) {
 	}()
 	began := time.Now()
 	o := r.d.try(r.tryCtx, h.DueDelivery)
-	e.took, e.gone = time.Since(began), o.gone
+	e.took, e.gone, e.says = time.Since(began), o.gone, o.Error
+	e.cut = o.Error == saysStopped || o.Error == saysUnsendable || o.Error == saysInternal
 	if o.gone {
 		disabled := r.record(h, func(ctx context.Context) error {
 			return r.d.source.DisableEndpoint(ctx, h.Instance, h.EndpointID)
