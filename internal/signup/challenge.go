@@ -193,11 +193,11 @@ func (c *call) prepare(ctx context.Context, in Start, settings Settings, path []
 			return start, nil
 		}
 		if !c.service.allowsRedirect(settings, in.RedirectURL) {
-			return start, refuse(engine.ExternalAccount, CodeRedirectNotAllowed, "redirectUrl", redirectRefused)
+			return start, refuse(engine.ExternalAccount, CodeRedirectNotAllowed, "redirectUrl", redirectSentence(in.RedirectURL))
 		}
 		endpoint, err := c.endpoint(ctx, p)
 		if err != nil {
-			c.service.log.WarnContext(ctx, "a provider cannot be asked", "provider", p.Name, "error", err)
+			// Why, is the prover's to log: once for an outage, not once for each start.
 			return start, refuse(engine.ExternalAccount, Code(ProviderUnavailable), "provider", Sentence(ProviderUnavailable, engine.ExternalAccount))
 		}
 		start.Detail = detail{ReturnTo: in.RedirectURL, Endpoint: endpoint, Issuer: p.Issuer}.text()
@@ -211,6 +211,13 @@ func (c *call) prepare(ctx context.Context, in Start, settings Settings, path []
 }
 
 const redirectRefused = "This address is not among the instance's allowedRedirects, which are compared character by character."
+
+func redirectSentence(address string) string {
+	if address == "" {
+		return "Say where the person comes back to: one of the instance's allowedRedirects."
+	}
+	return redirectRefused
+}
 
 func (c *call) prepareWallet(in Start, settings Settings, start engine.Start, refuse func(engine.Attribute, Code, string, string) []Problem) (engine.Start, []Problem) {
 	var problems []Problem

@@ -56,7 +56,7 @@ func (s *Service) Invite(ctx context.Context, p Principal, in InvitationInput) (
 		return NewInvitation{}, err
 	}
 	for _, a := range taken.List() {
-		problems = append(problems, fieldProblem(a, Code(engine.CodeTaken), Sentence(engine.CodeTaken, a)))
+		problems = append(problems, fieldProblem(a, Code(engine.CodeTaken), "This "+noun[a]+" belongs to a user already, who needs no invitation."))
 	}
 	if len(problems) > 0 {
 		return NewInvitation{Problems: ordered(problems)}, nil

@@ -112,7 +112,7 @@ var sentences = map[engine.Code]string{
 	ProviderIssuerMismatch: "The answer came from another provider than the one that was asked.",
 	ProviderTokenInvalid:   "What the provider says about the account cannot be trusted.",
 
-	WalletAddressInvalid:   "This is not the address of a wallet: 0x and forty hexadecimal digits with their checksum.",
+	WalletAddressInvalid:   "This is not the address of a wallet: 0x and forty hexadecimal digits, whose capitals must be right where there are any (EIP-55).",
 	SIWEMalformed:          "This is not a message of Sign-In with Ethereum.",
 	SIWEDomainMismatch:     "The message was made for another site.",
 	SIWEAddressMismatch:    "The message is of another wallet.",
@@ -126,7 +126,7 @@ var sentences = map[engine.Code]string{
 	SIWENotBeforeMismatch:  "The message must not name a time before which it is not good.",
 	SIWERequestIDMismatch:  "The message must not have a request id.",
 	SIWEResourcesMismatch:  "The message must not list resources.",
-	SignatureMalformed:     "This is not a signature: 0x and 130 hexadecimal digits.",
+	SignatureMalformed:     "This is not a signature: 0x and 130 hexadecimal digits, that is r, s and v, as wallets return it.",
 	SignatureHighS:         "This form of the signature is not accepted: s must be in the lower half.",
 	SignatureMismatch:      "The signature was not made by this wallet for this message.",
 }

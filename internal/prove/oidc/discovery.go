@@ -51,6 +51,7 @@ type discovered struct {
 	flights singleflight.Group
 	mu      sync.Mutex
 	entries map[issuers]remembered
+	down    map[issuers]bool // those of which it was logged
 }
 
 // issuers tell entries apart: the same address may be asked with and without a
@@ -63,7 +64,9 @@ type remembered struct {
 	until    time.Time
 }
 
-func newDiscovered() *discovered { return &discovered{entries: map[issuers]remembered{}} }
+func newDiscovered() *discovered {
+	return &discovered{entries: map[issuers]remembered{}, down: map[issuers]bool{}}
+}
 
 func (d *discovered) get(key issuers, now time.Time) (remembered, bool) {
 	d.mu.Lock()
@@ -88,6 +91,22 @@ func (d *discovered) put(key issuers, r remembered, now time.Time) {
 	d.entries[key] = r
 }
 
+// turned reports whether the issuer has just begun to fail, or to answer again.
+func (d *discovered) turned(key issuers, failed bool) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.down[key] == failed {
+		return false
+	}
+	if len(d.down) >= maxRemembered {
+		clear(d.down) // at worst, an outage is logged twice
+	}
+	if d.down[key] = failed; !failed {
+		delete(d.down, key)
+	}
+	return true
+}
+
 // document returns what is known of a provider, or asks it. Callers at the same
 // time share one request, which none of them can end by leaving.
 func (p *Prover) document(ctx context.Context, provider signup.Provider) (*document, error) {
@@ -107,7 +126,12 @@ func (p *Prover) document(ctx context.Context, provider signup.Provider) (*docum
 		found := remembered{document: document, err: err, until: now.Add(rememberFor)}
 		if err != nil {
 			found.until = now.Add(retryAfter)
-			p.log.Warn("provider discovery failed", "issuer", key.issuer, "error", err)
+		}
+		switch turned := p.discovered.turned(key, err != nil); {
+		case turned && err != nil:
+			p.log.Warn("provider discovery failed", "provider", provider.Name, "issuer", key.issuer, "error", err)
+		case turned:
+			p.log.Info("provider discovery works again", "provider", provider.Name, "issuer", key.issuer)
 		}
 		p.discovered.put(key, found, now)
 		return document, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -53,6 +54,35 @@ func TestFailuresAreRememberedBriefly(t *testing.T) {
 	p.advance(retryAfter)
 	if _, err := p.AuthorizationEndpoint(t.Context(), f.provider()); err != nil {
 		t.Errorf("up again: %v", err)
+	}
+}
+
+// However many people try while a provider is down, and however often it is asked,
+// the log says so once, and once when it is over.
+func TestOutageIsLoggedOnce(t *testing.T) {
+	f := startFake(t)
+	var logged strings.Builder
+	p := newProver(t, outbound.Options{AllowPrivate: true}, slog.New(slog.NewTextHandler(&logged, nil)))
+	down := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }
+	for outage := 1; outage <= 2; outage++ {
+		f.serveBy(&f.discovery, down)
+		for range 4 {
+			_, err := p.AuthorizationEndpoint(t.Context(), f.provider())
+			wantCode(t, "down", err, signup.ProviderUnavailable)
+			p.advance(retryAfter)
+		}
+		f.serveBy(&f.discovery, nil)
+		for range 2 {
+			if _, err := p.AuthorizationEndpoint(t.Context(), f.provider()); err != nil {
+				t.Errorf("up again: %v", err)
+			}
+			p.advance(rememberFor)
+		}
+		for _, text := range []string{"provider discovery failed", "provider discovery works again"} {
+			if n := strings.Count(logged.String(), text); n != outage {
+				t.Errorf("%q was logged %d times in %d outages:\n%s", text, n, outage, &logged)
+			}
+		}
 	}
 }
 
