@@ -123,6 +123,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	stopEvents := background(ctx, events.Run)
 	defer stopEvents()
 	defer service.Wait()
+	if c.SettingsFile && !first.Created {
+		log.Info("SETTINGS_FILE is not applied: the instance has settings already, which instanceSettingsUpdate changes")
+	}
 	warn(ctx, service, first, log)
 	api := graphqlServer(c, service, log)
 	server := &http.Server{

@@ -40,6 +40,7 @@ type Config struct {
 	SecretKey      string
 	PublishableKey string
 	Settings       signup.SettingsPatch
+	SettingsFile   bool // whether Settings were given
 	SMTPAddr       string
 	SMTPUsername   string
 	SMTPPassword   string
@@ -339,6 +340,7 @@ func readSettings(c *Config, value string) error {
 	if err != nil {
 		return err
 	}
+	c.SettingsFile = true
 	c.Settings, err = signup.ParseSettingsPatch(data)
 	return err
 }

@@ -3,6 +3,7 @@ package signup
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -32,8 +33,11 @@ const instanceKeysPurpose = "instance keys"
 func EnsureFirstInstance(ctx context.Context, d Directory, keys *Keys, b Bootstrap, now time.Time) (FirstInstance, error) {
 	settings := DefaultSettings().Apply(b.Settings.sealed(keys))
 	if problems := append(settings.Check(), b.Settings.checkKeys(settings)...); len(problems) > 0 {
-		first := problems[0]
-		return FirstInstance{}, fmt.Errorf("settings: %s: %s (%s)", strings.Join(first.Field[1:], "."), first.Message, first.Code)
+		wrong := make([]error, len(problems))
+		for i, p := range problems {
+			wrong[i] = fmt.Errorf("SETTINGS_FILE: %s: %s (%s)", strings.Join(p.Field[1:], "."), p.Message, p.Code)
+		}
+		return FirstInstance{}, errors.Join(wrong...)
 	}
 	body, err := json.Marshal(settings)
 	if err != nil {

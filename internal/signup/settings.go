@@ -193,7 +193,14 @@ func ParseSettingsPatch(data []byte) (SettingsPatch, error) {
 	var p SettingsPatch
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&p); err != nil {
+	err := d.Decode(&p)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+		return p, fmt.Errorf("settings: %s: has the wrong type, a JSON %s", wrong.Field, wrong.Value) // without Go's names
+	}
+	if errors.Is(err, io.EOF) {
+		return p, errors.New("settings: there is no JSON object")
+	}
+	if err != nil {
 		return p, fmt.Errorf("settings: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {

@@ -196,6 +196,15 @@ func TestSettingsFile(t *testing.T) {
 			t.Errorf("%s: read as %+v", name, p)
 		}
 	}
+	for file, want := range map[string]string{
+		`{"externalAccount": {"providers": [{"name": "acme", "clientSecret": 5}]}}`: "settings: externalAccount.providers.clientSecret: has the wrong type, a JSON number",
+		`{"externalAccount": {"providers": {}}}`:                                    "settings: externalAccount.providers: has the wrong type, a JSON object",
+		``:                                                                          "settings: there is no JSON object",
+	} {
+		if _, err := signup.ParseSettingsPatch([]byte(file)); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", file, err, want)
+		}
+	}
 	p, err := signup.ParseSettingsPatch([]byte(" {\"progressiveSignUp\": false}\n"))
 	if err != nil || p.ProgressiveSignUp == nil || *p.ProgressiveSignUp {
 		t.Errorf("read as %+v, %v", p, err)
@@ -222,6 +231,12 @@ func TestFirstStart(t *testing.T) {
 	} {
 		if _, err := ensure(b); err == nil || strings.Contains(err.Error(), "sk_") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, err = ensure(signup.Bootstrap{Settings: patch(t, `{"allowedRedirects": ["*"], "web3Wallet": {"chainIds": []}}`)})
+	for _, name := range []string{"SETTINGS_FILE: allowedRedirects: ", "SETTINGS_FILE: web3Wallet.chainIds: "} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("of two settings that are wrong, %s is not named: %v", name, err)
 		}
 	}
 	other, err := signup.NewKeys([]byte(strings.Repeat("another ", 8)))
