@@ -328,6 +328,19 @@ test('an account elsewhere', { timeout: 180_000 }, async (t) => {
       assert.equal((await welcomed(page)).emailAddress, emailAddress);
     }));
 
+  await t.test('who is a user comes back where only invited people sign up', async (restricted) => {
+    restricted.after(() => changeSettings({ signUpMode: 'PUBLIC' }));
+    await changeSettings({ signUpMode: 'RESTRICTED' });
+    await onFreshPage(async (page) => {
+      await page.getByLabel('Email address').fill(newPerson().emailAddress);
+      await goOn(page);
+      await page.locator('[data-code=SIGN_UP_RESTRICTED]').waitFor();
+      await visitProvider(page, 'verified-named'); // who has signed up above
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('heading', { name: 'Welcome' }).waitFor();
+    });
+  });
+
   await t.test('without Progressive Sign Up an account without an address is refused', async (refused) => {
     refused.after(() => changeSettings({ progressiveSignUp: true }));
     await onFreshPage(async (page) => {

@@ -99,7 +99,8 @@ export default function App() {
 
   async function connect(provider) {
     const input = { strategy: 'OAUTH', provider, redirectUrl: location.origin + location.pathname };
-    const started = (open || (await mutate('signUpCreate', {}))) && (await mutate('signUpVerificationStart', input));
+    // In one call: where only invited people sign up, this is how users come back.
+    const started = await (open ? mutate('signUpVerificationStart', input) : mutate('signUpCreate', { startVerifications: [input] }));
     if (started) location.assign(started.verifications.externalAccount.challenge.url);
   }
 
