@@ -170,6 +170,14 @@ async function administer(person) {
   await person.choose("toggle");
   await person.fill("variables", { on: true });
   await person.run("toggle", '"progressiveSignUp": true');
+
+  await person.choose("invite");
+  await person.fill("headers", { Authorization: `Bearer ${secretKey}` });
+  await person.run("invite", '"ticket": "tkt_');
+  await person.screenshot("invited");
+  await person.run("come-back", '"userId": "user_');
+  await person.screenshot("came-back");
+  await person.run("session-token", '"eyJ');
 }
 
 // A subscription is ended by the button at its line, and by GraphiQL's own.
