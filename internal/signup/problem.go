@@ -101,7 +101,7 @@ var sentences = map[engine.Code]string{
 	engine.CodeTooManyGuesses:   "Too many wrong codes. Ask for a new one.",
 	engine.CodeIncorrect:        "The code is not correct.",
 	engine.CodeEmailNotVerified: "The provider does not vouch for an email address of this account.",
-	engine.CodeTransferable:     "This %s already belongs to an account. Sign in with it instead.",
+	engine.CodeTransferable:     "This %s belongs to a user already. Sign in with it instead.",
 	engine.CodeProviderDisabled: "This app has no such provider.",
 	engine.CodeRestricted:       restrictedSentence,
 
