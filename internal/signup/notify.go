@@ -105,9 +105,9 @@ func noEndpoint(member ...string) []Problem {
 func (s *Service) checkEndpoint(in WebhookInput) []Problem {
 	var problems []Problem
 	if in.URL != nil && !s.isEndpoint(*in.URL) {
-		message := "Must be an https address without a fragment, and not one of a private network."
+		message := "Must be an https address without user name, password and fragment, and not one of a private network."
 		if s.development {
-			message = "Must be an http or https address without a fragment."
+			message = "Must be an http or https address without user name, password and fragment."
 		}
 		problems = append(problems, Problem{Code: CodeInvalidFormat, Field: inputPath("url"), Message: message})
 	}
