@@ -382,8 +382,9 @@ type ComplexityRoot struct {
 	}
 
 	SignUpVerificationCheckPayload struct {
-		SignUp     func(childComplexity int) int
-		UserErrors func(childComplexity int) int
+		SignUp        func(childComplexity int) int
+		TransferToken func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
 	}
 
 	SignUpVerificationStartPayload struct {
@@ -2071,6 +2072,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SignUpVerificationCheckPayload.SignUp(childComplexity), true
+	case "SignUpVerificationCheckPayload.transferToken":
+		if e.ComplexityRoot.SignUpVerificationCheckPayload.TransferToken == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpVerificationCheckPayload.TransferToken(childComplexity), true
 	case "SignUpVerificationCheckPayload.userErrors":
 		if e.ComplexityRoot.SignUpVerificationCheckPayload.UserErrors == nil {
 			break
@@ -2626,7 +2633,6 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputSessionPasswordInput,
 		ec.unmarshalInputSessionProofInput,
 		ec.unmarshalInputSessionTokenCreateInput,
-		ec.unmarshalInputSessionTransferInput,
 		ec.unmarshalInputSessionVerificationStartInput,
 		ec.unmarshalInputSignUpCreateInput,
 		ec.unmarshalInputSignUpUpdateInput,
@@ -3160,7 +3166,10 @@ enum VerificationStatus {
   "Started, and not answered yet."
   UNVERIFIED
   VERIFIED
-  "What was proven belongs to an existing user; ` + "`" + `sessionCreate` + "`" + ` turns it into a session."
+  """
+  What was proven belongs to an existing user; ` + "`" + `sessionCreate` + "`" + ` turns the
+  ` + "`" + `transferToken` + "`" + ` of that answer into a session.
+  """
   TRANSFERABLE
   "It cannot be answered any more; see ` + "`" + `error` + "`" + `, and start again."
   FAILED
@@ -3345,6 +3354,11 @@ type SignUpVerificationStartPayload {
 
 type SignUpVerificationCheckPayload {
   signUp: SignUp
+  """
+  Where this proof is TRANSFERABLE: what ` + "`" + `sessionCreate` + "`" + ` takes for a session of the
+  user to whom it belongs. A secret, shown in this answer alone.
+  """
+  transferToken: String
   userErrors: [UserError!]!
 }
 
@@ -3552,10 +3566,10 @@ input SessionProofInput @oneOf {
   password: SessionPasswordInput
   code: SessionCodeInput
   """
-  EXTERNAL_ACCOUNT or WEB3_WALLET: what was proven in the sign-up of this client and
-  is TRANSFERABLE, at most ten minutes ago. The sign-up is abandoned then.
+  The ` + "`" + `transferToken` + "`" + ` of ` + "`" + `signUpVerificationCheck` + "`" + `: what was proven there, at most ten
+  minutes ago, belongs to a user. The sign-up is abandoned then.
   """
-  transfer: SessionTransferInput
+  transfer: String
 }
 
 input SessionPasswordInput {
@@ -3568,12 +3582,6 @@ input SessionCodeInput {
   "That of the ` + "`" + `SessionChallenge` + "`" + `."
   challengeId: ID!
   code: String!
-}
-
-input SessionTransferInput {
-  attribute: SignUpField!
-  "The client's current sign-up where left out."
-  signUpId: ID
 }
 
 type SessionCreatePayload {
@@ -4824,6 +4832,8 @@ func (ec *executionContext) childFields_SignUpVerificationCheckPayload(ctx conte
 	switch field.Name {
 	case "signUp":
 		return ec.fieldContext_SignUpVerificationCheckPayload_signUp(ctx, field)
+	case "transferToken":
+		return ec.fieldContext_SignUpVerificationCheckPayload_transferToken(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_SignUpVerificationCheckPayload_userErrors(ctx, field)
 	}
@@ -11793,6 +11803,29 @@ func (ec *executionContext) fieldContext_SignUpVerificationCheckPayload_signUp(_
 	return fc, nil
 }
 
+func (ec *executionContext) _SignUpVerificationCheckPayload_transferToken(ctx context.Context, field graphql.CollectedField, obj *SignUpVerificationCheckPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpVerificationCheckPayload_transferToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TransferToken, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpVerificationCheckPayload_transferToken(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpVerificationCheckPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _SignUpVerificationCheckPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *SignUpVerificationCheckPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15826,7 +15859,7 @@ func (ec *executionContext) unmarshalInputSessionProofInput(ctx context.Context,
 			it.Code = graphql.OmittableOf(data)
 		case "transfer":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("transfer"))
-			data, err := ec.unmarshalOSessionTransferInput2ᚖstepwiseᚋgraphᚐSessionTransferInput(ctx, v)
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -15861,43 +15894,6 @@ func (ec *executionContext) unmarshalInputSessionTokenCreateInput(ctx context.Co
 				return it, err
 			}
 			it.SessionID = graphql.OmittableOf(data)
-		}
-	}
-	return it, nil
-}
-
-func (ec *executionContext) unmarshalInputSessionTransferInput(ctx context.Context, obj any) (SessionTransferInput, error) {
-	var it SessionTransferInput
-	if obj == nil {
-		return it, nil
-	}
-
-	asMap := map[string]any{}
-	for k, v := range obj.(map[string]any) {
-		asMap[k] = v
-	}
-
-	fieldsInOrder := [...]string{"attribute", "signUpId"}
-	for _, k := range fieldsInOrder {
-		v, ok := asMap[k]
-		if !ok {
-			continue
-		}
-		switch k {
-		case "attribute":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("attribute"))
-			data, err := ec.unmarshalNSignUpField2stepwiseᚋgraphᚐSignUpField(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Attribute = data
-		case "signUpId":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("signUpId"))
-			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.SignUpID = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -19698,6 +19694,11 @@ func (ec *executionContext) _SignUpVerificationCheckPayload(ctx context.Context,
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "transferToken":
+			out.Values[i] = ec._SignUpVerificationCheckPayload_transferToken(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "userErrors":
 			out.Values[i] = ec._SignUpVerificationCheckPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -22990,14 +22991,6 @@ func (ec *executionContext) unmarshalOSessionPasswordInput2ᚖstepwiseᚋgraph�
 		return nil, nil
 	}
 	res, err := ec.unmarshalInputSessionPasswordInput(ctx, v)
-	return &res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) unmarshalOSessionTransferInput2ᚖstepwiseᚋgraphᚐSessionTransferInput(ctx context.Context, v any) (*SessionTransferInput, error) {
-	if v == nil {
-		return nil, nil
-	}
-	res, err := ec.unmarshalInputSessionTransferInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 

@@ -455,9 +455,9 @@ type SessionPasswordInput struct {
 type SessionProofInput struct {
 	Password graphql.Omittable[*SessionPasswordInput] `json:"password,omitempty"`
 	Code     graphql.Omittable[*SessionCodeInput]     `json:"code,omitempty"`
-	// EXTERNAL_ACCOUNT or WEB3_WALLET: what was proven in the sign-up of this client and
-	// is TRANSFERABLE, at most ten minutes ago. The sign-up is abandoned then.
-	Transfer graphql.Omittable[*SessionTransferInput] `json:"transfer,omitempty"`
+	// The `transferToken` of `signUpVerificationCheck`: what was proven there, at most ten
+	// minutes ago, belongs to a user. The sign-up is abandoned then.
+	Transfer graphql.Omittable[*string] `json:"transfer,omitempty"`
 }
 
 type SessionTokenCreateInput struct {
@@ -471,12 +471,6 @@ type SessionTokenCreatePayload struct {
 	ExpireAt   *time.Time  `json:"expireAt,omitempty"`
 	Session    *Session    `json:"session,omitempty"`
 	UserErrors []UserError `json:"userErrors"`
-}
-
-type SessionTransferInput struct {
-	Attribute SignUpField `json:"attribute"`
-	// The client's current sign-up where left out.
-	SignUpID graphql.Omittable[*string] `json:"signUpId,omitempty"`
 }
 
 type SessionVerificationStartInput struct {
@@ -657,8 +651,11 @@ type SignUpVerificationCheckInput struct {
 }
 
 type SignUpVerificationCheckPayload struct {
-	SignUp     *SignUp     `json:"signUp,omitempty"`
-	UserErrors []UserError `json:"userErrors"`
+	SignUp *SignUp `json:"signUp,omitempty"`
+	// Where this proof is TRANSFERABLE: what `sessionCreate` takes for a session of the
+	// user to whom it belongs. A secret, shown in this answer alone.
+	TransferToken *string     `json:"transferToken,omitempty"`
+	UserErrors    []UserError `json:"userErrors"`
 }
 
 type SignUpVerificationStartInput struct {
@@ -2076,7 +2073,8 @@ const (
 	// Started, and not answered yet.
 	VerificationStatusUnverified VerificationStatus = "UNVERIFIED"
 	VerificationStatusVerified   VerificationStatus = "VERIFIED"
-	// What was proven belongs to an existing user; `sessionCreate` turns it into a session.
+	// What was proven belongs to an existing user; `sessionCreate` turns the
+	// `transferToken` of that answer into a session.
 	VerificationStatusTransferable VerificationStatus = "TRANSFERABLE"
 	// It cannot be answered any more; see `error`, and start again.
 	VerificationStatusFailed VerificationStatus = "FAILED"

@@ -131,9 +131,8 @@ func sessionProof(in graph.SessionProofInput) signup.SessionProof {
 	if c := in.Code.Value(); c != nil {
 		return signup.SessionProof{Challenge: cmp.Or(c.ChallengeID, noID), Code: c.Code}
 	}
-	if t := in.Transfer.Value(); t != nil {
-		a, _ := engine.ParseAttribute(string(t.Attribute))
-		return signup.SessionProof{Transfer: &a, SignUpID: idOrCurrent(t.SignUpID.Value())}
+	if in.Transfer.IsSet() {
+		return signup.SessionProof{Transfer: orNone(in.Transfer)}
 	}
 	if p := in.Password.Value(); p != nil {
 		return signup.SessionProof{Identifier: p.Identifier, Password: p.Password}

@@ -48,7 +48,9 @@ func (r *mutationResolver) SignUpVerificationCheck(ctx context.Context, input gr
 		return nil, err
 	}
 	r.issue(ctx, out.ClientToken)
-	return &graph.SignUpVerificationCheckPayload{SignUp: signUp(out.SignUp), UserErrors: userErrors(out.Problems)}, nil
+	return &graph.SignUpVerificationCheckPayload{
+		SignUp: signUp(out.SignUp), TransferToken: orNil(out.TransferToken), UserErrors: userErrors(out.Problems),
+	}, nil
 }
 
 // SessionVerificationStart is the resolver for the sessionVerificationStart field.

@@ -247,8 +247,7 @@ func TestAttack21PlantedClient(t *testing.T) {
 			return err
 		},
 		"transfers": func() error {
-			a := engine.ExternalAccount
-			_, err := w.service.CreateSession(t.Context(), attacker.principal(), signup.SessionProof{Transfer: &a})
+			_, err := w.service.CreateSession(t.Context(), attacker.principal(), attacker.moves())
 			return err
 		},
 	} {

@@ -28,6 +28,8 @@ type stored struct {
 	Completion *completion
 	// Redemption is an exchange of a provider's code under way.
 	Redemption *redemption
+	// Redeemed is the fingerprint of the provider's code that proved the account.
+	Redeemed string
 	// LastCall is the fingerprint of the last mutation that changed the record.
 	LastCall string
 }

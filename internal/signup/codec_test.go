@@ -56,6 +56,7 @@ func recordFromElsewhere() stored {
 		v.Provider, v.Detail = "provider "+engine.Attribute(i).String(), `{"r":"https://app.example.com/in"}`
 	}
 	s.Attempt.Account.Asked, s.Attempt.Account.Issuer = "https://all.example", "https://acme.example"
+	s.Redeemed = "fingerprint of the code"
 	s.Redemption = &redemption{Nonce: "nonce of the exchange", LeaseUntil: time.Date(2041, 5, 1, 9, 2, 0, 456_000_000, time.UTC)}
 	return s
 }

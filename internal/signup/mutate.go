@@ -301,7 +301,9 @@ func (c *call) tryChange(ctx context.Context) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if settled {
-		return s.answer(ctx, current, settings, nil)
+		out, err := s.answer(ctx, current, settings, nil)
+		out.TransferToken = c.transferToken(current, out.Problems)
+		return out, err
 	}
 	ctx, cancel = c.keeping(ctx)
 	defer cancel()
@@ -329,6 +331,7 @@ func (c *call) tryChange(ctx context.Context) (Outcome, error) {
 	}
 	out, err := c.act(ctx, current, d, settings, problems)
 	out.Problems = slices.Concat(problems, out.Problems)
+	out.TransferToken = c.transferToken(current, out.Problems)
 	return out, err
 }
 
@@ -353,6 +356,9 @@ func (c *call) apply(a *attempt, d engine.Decision, settings currentSettings, no
 	a.noted = false
 	if c.found != nil || !a.redeeming() {
 		a.Redemption = nil
+	}
+	if c.found != nil && c.found.Account != nil {
+		a.Redeemed = c.redeemedAs()
 	}
 	if c.metadata != nil && len(d.Problems) == 0 {
 		a.UnsafeMetadata = c.metadata

@@ -117,6 +117,8 @@ type Outcome struct {
 	Problems []Problem
 	// ClientToken is set where the caller gets a new token.
 	ClientToken string
+	// TransferToken is set where the call has proven what belongs to a user.
+	TransferToken string
 }
 
 // currentSettings are an instance's settings as of some version.

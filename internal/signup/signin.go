@@ -57,10 +57,8 @@ type SessionProof struct {
 	Identifier, Password string
 	// Challenge is the id of a SessionChallenge, Code what was sent.
 	Challenge, Code string
-	// Transfer is EXTERNAL_ACCOUNT or WEB3_WALLET: what was proven in the sign-up
-	// SignUpID (the current one where empty) and belongs to a user already.
-	Transfer *engine.Attribute
-	SignUpID string
+	// Transfer is the TransferToken of an Outcome.
+	Transfer string
 }
 
 // SessionOutcome is the answer to a sign-in.
@@ -77,8 +75,8 @@ func (s *Service) CreateSession(ctx context.Context, p Principal, proof SessionP
 	switch {
 	case p.Secret:
 		return SessionOutcome{}, ErrClientOnly
-	case proof.Transfer != nil:
-		return s.transfer(ctx, p, *proof.Transfer, proof.SignUpID)
+	case proof.Transfer != "":
+		return s.transfer(ctx, p, proof.Transfer)
 	case proof.Challenge != "":
 		return s.sessionByCode(ctx, p, proof.Challenge, proof.Code)
 	}

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"stepwise/engine"
 	"stepwise/internal/signup"
 )
 
@@ -21,7 +20,6 @@ func TestWhoMayCallWhat(t *testing.T) {
 	c.comeBack(byPassword(janesName, janesPassword))
 	c.create(signup.Input{})
 	challenge := c.askForCode(janesPhone)
-	wallet := engine.Web3Wallet
 	endpoint := w.endpoint(at(hook)).Endpoint.ID
 	ctx := t.Context()
 	session := func(proof signup.SessionProof) func(signup.Principal) error {
@@ -45,7 +43,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 		{"CreateSession by password", session(byPassword(janesName, "wrong otter")), public},
 		{"CreateSession by nothing", session(signup.SessionProof{}), public},
 		{"CreateSession by code", session(byCode(challenge, wrongCode)), "UNAUTHENTICATED ok ok ok FORBIDDEN"},
-		{"CreateSession by transfer", session(signup.SessionProof{Transfer: &wallet}), client},
+		{"CreateSession by transfer", session(signup.SessionProof{Transfer: "none"}), client},
 		{"VerifyPassword", func(p signup.Principal) error {
 			_, _, err := w.service.VerifyPassword(ctx, p, janesName, "wrong otter")
 			return err

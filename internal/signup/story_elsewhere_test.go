@@ -36,7 +36,7 @@ func (n *narrator) elsewhere(name string, args []string) bool {
 	case "invitation":
 		n.invitation(n.numbered(args[0], n.invitations))
 	case "transfer":
-		n.transfer(args[0])
+		n.transfer()
 	default:
 		return false
 	}
@@ -216,9 +216,8 @@ func (n *narrator) invitation(id string) {
 	n.say("%s", line)
 }
 
-func (n *narrator) transfer(field string) {
-	a, _ := engine.ParseAttribute(field)
-	out, err := n.service.CreateSession(n.Context(), n.who.principal(), signup.SessionProof{Transfer: &a})
+func (n *narrator) transfer() {
+	out, err := n.service.CreateSession(n.Context(), n.who.principal(), n.who.moves())
 	if err != nil {
 		n.say("error %s", codeOf(err))
 		return

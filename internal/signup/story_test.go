@@ -220,6 +220,10 @@ func (n *narrator) mutate(name string, args []string) {
 		n.who.token = out.ClientToken
 		n.say("a new token")
 	}
+	if out.TransferToken != "" {
+		n.who.transferToken = out.TransferToken
+		n.say("a token to come back by")
+	}
 }
 
 func (n *narrator) input(args []string) (id string, in signup.Input, proof signup.Proof) {

@@ -136,9 +136,9 @@ func (w *world) userWithWallet(address string) *client {
 	return c
 }
 
-func (c *client) movesIn(a engine.Attribute) signup.SessionOutcome {
+func (c *client) movesIn() signup.SessionOutcome {
 	c.Helper()
-	out, err := c.service.CreateSession(c.Context(), c.principal(), signup.SessionProof{Transfer: &a})
+	out, err := c.service.CreateSession(c.Context(), c.principal(), c.moves())
 	c.must(err)
 	return out
 }
@@ -162,11 +162,14 @@ func TestSomebodyElsesWalletIsNotTransferred(t *testing.T) {
 	wantProblems(t, mallory.startsWallet("alice's"))
 	wantProblems(t, mallory.update(signup.Input{FirstName: signup.Given("Mallory")}), signup.Code(engine.CodeTaken))
 
-	out := mallory.movesIn(engine.Web3Wallet)
+	if mallory.transferToken != "" {
+		t.Error("Mallory has a token to transfer a wallet that he has not proven")
+	}
+	out := mallory.movesIn()
 	if out.Session != nil || out.ClientToken != "" {
 		t.Fatalf("Mallory has a session of the user %s", out.Session.UserID)
 	}
-	if codes := codesOf(out.Problems); len(codes) != 1 || codes[0] != signup.CodeNotTransferable {
+	if codes := codesOf(out.Problems); len(codes) != 1 || codes[0] != signup.CodeInvalidFormat {
 		t.Errorf("problems are %v", codes)
 	}
 }
@@ -301,12 +304,12 @@ func TestNothingIsTransferredOnceItsWayIsOff(t *testing.T) {
 			t.Fatalf("%v is %v", test.a, v.Status)
 		}
 		w.set(test.off)
-		out := elsewhere.movesIn(test.a)
+		out := elsewhere.movesIn()
 		if codes := codesOf(out.Problems); out.Session != nil || len(codes) != 1 || codes[0] != signup.Code(test.wantCode) {
 			t.Errorf("%v, %s: session %v, problems %v", test.a, test.off, out.Session, codes)
 		}
 		w.set(test.on)
-		if out := elsewhere.movesIn(test.a); out.Session == nil {
+		if out := elsewhere.movesIn(); out.Session == nil {
 			t.Errorf("%v, turned on again: problems %v", test.a, codesOf(out.Problems))
 		}
 	}

@@ -2,6 +2,7 @@ package signup
 
 import (
 	"context"
+	"crypto/hmac"
 	"errors"
 	"slices"
 	"strconv"
@@ -10,26 +11,74 @@ import (
 	"stepwise/engine"
 )
 
-// transfer turns what was proven in a sign-up, and belongs to a user, into a
-// session of that user. It takes no outdated token: the call holds no secret by
-// which to know that it is made again by the one who made it first.
-func (s *Service) transfer(ctx context.Context, p Principal, attribute engine.Attribute, id string) (SessionOutcome, error) {
-	if err := p.mustBeClient(); err != nil {
-		return SessionOutcome{}, err
+const forTransfer = "transfer"
+
+// transferToken is the secret by which the one who proved what belongs to a user
+// comes back as that user: it is in the answer to that proof, made again too, and
+// nowhere else. The client's token is not enough, since somebody may have planted it
+// in the browser of the one who proves.
+func (c *call) transferToken(a attempt, problems []Problem) string {
+	if c.proof == nil || len(problems) > 0 || !engine.Proven.Has(c.proof.Attribute) {
+		return ""
 	}
-	a, _, err := s.load(ctx, AttemptKey{p.Instance.ID, p.Client, id}, "")
+	v := a.Attempt.Verifications[c.proof.Attribute]
+	if v == nil || !v.Transferable || c.proof.Handle != "" && !c.redeemed(a, *v) {
+		return ""
+	}
+	return c.service.keys.sign(forTransfer, a.key.Instance, a.key.ID, c.proof.Attribute, v.Nonce, v.Generation)
+}
+
+// redeemed reports whether it is this handle's code that the provider took: others
+// for the same challenge can be made by whoever can read the sign-up.
+func (c *call) redeemed(a attempt, v engine.Verification) bool {
+	return v.Nonce == c.answer.Nonce && hmac.Equal([]byte(a.Redeemed), []byte(c.redeemedAs()))
+}
+
+func (c *call) redeemedAs() string {
+	return c.service.keys.requestFingerprint("redeemed", c.answer.Nonce, c.answer.Code)
+}
+
+// transfer turns what was proven in a sign-up, and belongs to a user, into a
+// session of that user.
+func (s *Service) transfer(ctx context.Context, p Principal, token string) (SessionOutcome, error) {
+	var key AttemptKey
+	var attribute engine.Attribute
+	var nonce string
+	var generation uint32
+	ok := s.keys.signed(forTransfer, token, &key.Instance, &key.ID, &attribute, &nonce, &generation)
+	key.Client, _ = clientOfAttempt(key.ID)
+	refuse := func(code Code, message string) (SessionOutcome, error) {
+		problem := Problem{Code: code, Field: inputPath("proof", "transfer"), Message: message}
+		if ok {
+			problem.Attribute = &attribute
+		}
+		return SessionOutcome{Problems: []Problem{problem}}, nil
+	}
+	tail := s.keys.sessionTail(key.ID, attribute.String(), nonce, strconv.FormatUint(uint64(generation), 10))
+	switch {
+	case p.Secret:
+		return SessionOutcome{}, ErrClientOnly
+	case p.Client == "":
+		return SessionOutcome{}, ErrNeedsClient
+	case p.Stale && (!ok || key.Client != p.Client):
+		return SessionOutcome{}, ErrUnauthenticated
+	case !ok || key.Instance != p.Instance.ID:
+		return refuse(CodeInvalidFormat, "This is not what signUpVerificationCheck handed out.")
+	case key.Client != p.Client:
+		return refuse(CodeOtherClient, "This was proven in another browser or app. Continue there.")
+	case p.Stale:
+		return s.sessionAgain(ctx, p, tail)
+	}
+	a, _, err := s.load(ctx, key, "")
 	if errors.Is(err, ErrNotFound) {
-		return SessionOutcome{Problems: []Problem{{Code: CodeNotFound, Field: inputPath("proof", "transfer"), Message: "There is no such sign-up. Please start again."}}}, nil
+		return refuse(CodeNotFound, "There is no such sign-up. Please start again.")
 	}
 	if err != nil {
 		return SessionOutcome{}, err
 	}
-	refuse := func(code Code, message string) (SessionOutcome, error) {
-		return SessionOutcome{Problems: []Problem{{Code: code, Attribute: &attribute, Field: inputPath("proof", "transfer"), Message: message}}}, nil
-	}
 	v := a.Attempt.Verifications[attribute]
-	if v == nil || !v.Transferable {
-		return refuse(CodeNotTransferable, "Nothing was proven here that belongs to an account.")
+	if v == nil || !v.Transferable || v.Nonce != nonce || v.Generation != generation {
+		return refuse(CodeNotTransferable, "What was proven has been replaced meanwhile. Start the verification again.")
 	}
 	settings, err := s.settingsAt(ctx, p.Instance.ID, p.Instance.SettingsVersion)
 	if err != nil {
@@ -38,7 +87,6 @@ func (s *Service) transfer(ctx context.Context, p Principal, attribute engine.At
 	if code := closedWay(settings.Settings, attribute, *v); code != "" {
 		return refuse(Code(code), Sentence(code, attribute))
 	}
-	tail := s.keys.sessionTail(a.key.ID, attribute.String(), v.Key, v.Nonce, strconv.FormatUint(uint64(v.Generation), 10))
 	if !s.now().Before(v.ExpireAt) {
 		return refuse(Code(engine.CodeExpired), "This was proven too long ago. Please do it again.")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,10 +93,6 @@ var transfers = []transferring{
 	{"wallet", engine.Web3Wallet, func(c *client) signup.Outcome { return c.proveWallet(janesWallet) }},
 }
 
-func (x transferring) proof(signUp string) signup.SessionProof {
-	return signup.SessionProof{Transfer: &x.attribute, SignUpID: signUp}
-}
-
 // withOwner returns a world in which somebody has an account at the provider and a
 // wallet, and who that is.
 func withOwner(t testing.TB) (w *world, user string) {
@@ -140,16 +137,15 @@ func TestTransfer(t *testing.T) {
 			c := w.provenAgain(x)
 			former, id := c.token, c.signUp().ID
 			w.clock.advance(engine.CodeLifetime - time.Millisecond)
-			out := c.comeBack(x.proof(""))
+			out := c.comeBack(c.moves())
 			c.wantSession(out, owner)
 			if s := c.signUp(); s.ID != id || s.Status != engine.StatusAbandoned {
 				t.Errorf("the sign-up is %s", s.Status)
 			}
 
 			w.clock.advance(time.Millisecond) // ten minutes later it is too old
-			wantNoSession(t, c.comeBack(x.proof("")), "VERIFICATION_EXPIRED", "proof", "transfer")
-			wantNoSession(t, c.comeBack(x.proof(id)), "VERIFICATION_EXPIRED", "proof", "transfer")
-			_, err := w.service.CreateSession(t.Context(), w.as(former), x.proof(id))
+			wantNoSession(t, c.comeBack(c.moves()), "VERIFICATION_EXPIRED", "proof", "transfer")
+			_, err := w.service.CreateSession(t.Context(), w.as(former), signup.SessionProof{Transfer: "none"})
 			wantCode(t, err, "UNAUTHENTICATED")
 			if n := w.count(`SELECT COUNT(*) FROM sessions WHERE client_id = $1`, out.Session.ClientID); n != 1 {
 				t.Errorf("%d sessions", n)
@@ -168,16 +164,19 @@ func TestTransferTwice(t *testing.T) {
 			w, owner := withOwner(t)
 			c := w.provenAgain(x)
 			former := c.token
-			first := c.comeBack(x.proof(""))
+			first := c.comeBack(c.moves())
 			c.wantSession(first, owner)
 			w.clock.advance(time.Minute)
-			again, err := w.process(nil).CreateSession(t.Context(), c.principal(), x.proof(c.signUp().ID))
-			w.must(err)
-			if text(t, again) != text(t, first) {
-				t.Errorf("the answer is\n%s\nand was\n%s", text(t, again), text(t, first))
+			for _, token := range []string{c.token, former} { // the answer may have been lost, and the new token with it
+				again, err := w.process(nil).CreateSession(t.Context(), w.as(token), c.moves())
+				w.must(err)
+				if text(t, again) != text(t, first) {
+					t.Errorf("the answer is\n%s\nand was\n%s", text(t, again), text(t, first))
+				}
 			}
-			// The former token may be in other hands: it holds no proof of its own.
-			_, err = w.service.CreateSession(t.Context(), w.as(former), x.proof(""))
+			// The former token may be in other hands: without the secret it is good for
+			// nothing.
+			_, err := w.service.CreateSession(t.Context(), w.as(former), signup.SessionProof{Transfer: "none"})
 			wantCode(t, err, "UNAUTHENTICATED")
 		})
 	}
@@ -185,10 +184,7 @@ func TestTransferTwice(t *testing.T) {
 
 func TestTransferRefusals(t *testing.T) {
 	w, _ := withOwner(t)
-	account, wallet := transfers[0], transfers[1]
-	email := transferring{attribute: engine.EmailAddress}
-	c := w.provenAgain(wallet)
-	id := c.signUp().ID
+	c := w.provenAgain(transfers[1])
 	mallory := w.client()
 	mallory.create(signup.Input{})
 	unproven := w.client()
@@ -197,45 +193,86 @@ func TestTransferRefusals(t *testing.T) {
 	fresh := w.client()
 	fresh.create(signup.Input{})
 	fresh.proveWallet("0xB0B") // nobody's yet: verified, and nothing to transfer
-	empty := w.client()
-	empty.create(signup.Input{})
-	empty.token = w.keys.ClientToken(w.first.ID, "client_00000000000000000000", 0)
+	for name, other := range map[string]*client{"what was only asked for": unproven, "what is nobody's": fresh} {
+		if other.transferToken != "" {
+			t.Errorf("%s: there is a token", name)
+		}
+	}
 	for _, test := range []struct {
 		name  string
 		by    *client
 		proof signup.SessionProof
 		want  signup.Code
 	}{
-		{"what was not proven", c, account.proof(""), "NOTHING_TO_TRANSFER"},
-		{"an address", c, email.proof(""), "NOTHING_TO_TRANSFER"},
-		{"what was only asked for", unproven, wallet.proof(""), "NOTHING_TO_TRANSFER"},
-		{"what is nobody's", fresh, wallet.proof(""), "NOTHING_TO_TRANSFER"},
-		{"another client's sign-up", mallory, wallet.proof(id), "SIGN_UP_NOT_FOUND"},
-		{"no sign-up of that id", c, wallet.proof("none"), "SIGN_UP_NOT_FOUND"},
-		{"a client without a sign-up", empty, wallet.proof(""), "SIGN_UP_NOT_FOUND"},
+		{"no token", c, signup.SessionProof{Transfer: "none"}, "INVALID_FORMAT"},
+		{"an altered one", c, signup.SessionProof{Transfer: altered(c.transferToken)}, "INVALID_FORMAT"},
+		{"another client's", mallory, c.moves(), "BEGUN_ELSEWHERE"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			wantNoSession(t, test.by.comeBack(test.proof), test.want, "proof", "transfer")
 		})
 	}
-	_, err := w.service.CreateSession(t.Context(), w.as(""), wallet.proof(""))
+	_, err := w.service.CreateSession(t.Context(), w.as(""), c.moves())
 	wantCode(t, err, "UNAUTHENTICATED")
 
 	gone := w.process(func(cfg *signup.Config) {
 		cfg.Directory = ownerOf{cfg.Directory, func() (signup.Owner, error) { return signup.Owner{}, signup.ErrNoRow }}
 	})
-	out, err := gone.CreateSession(t.Context(), c.principal(), wallet.proof(""))
+	out, err := gone.CreateSession(t.Context(), c.principal(), c.moves())
 	w.must(err)
 	wantNoSession(t, out, "NOTHING_TO_TRANSFER", "proof", "transfer")
 
 	w.clock.advance(engine.CodeLifetime) // that moment included
-	wantNoSession(t, c.comeBack(wallet.proof("")), "VERIFICATION_EXPIRED", "proof", "transfer")
+	wantNoSession(t, c.comeBack(c.moves()), "VERIFICATION_EXPIRED", "proof", "transfer")
 	if s := c.signUp(); s.Status != engine.StatusMissingRequirements {
 		t.Errorf("a refused transfer leaves the sign-up %s", s.Status)
 	}
+	former := c.moves()
 	c.proveWallet(janesWallet) // and can be proven anew
-	if out := c.comeBack(wallet.proof("")); out.Session == nil {
+	wantNoSession(t, c.comeBack(former), "NOTHING_TO_TRANSFER", "proof", "transfer")
+	if out := c.comeBack(c.moves()); out.Session == nil {
 		t.Errorf("problems %v", out.Problems)
+	}
+}
+
+// TestAttack21PlantedClientAndTransfer: whoever planted the token in the browser of
+// somebody who proves an account or a wallet can read the sign-up, and forge answers
+// to a challenge that is closed; none brings the secret that the proof was answered
+// with, and without it nobody comes in.
+func TestAttack21PlantedClientAndTransfer(t *testing.T) {
+	for _, x := range transfers {
+		t.Run(x.name, func(t *testing.T) {
+			w, owner := withOwner(t)
+			victim := w.client()
+			victim.create(signup.Input{})
+			attacker := &client{world: w, service: w.service, token: victim.token}
+			started := victim.keep(w.service.StartVerification(t.Context(), victim.principal(), "", signup.Start{
+				Strategy: engine.StrategiesFor(x.attribute)[0], Provider: "forum", RedirectURL: backHome, Wallet: janesWallet,
+			}, ""))
+			forged := signup.Proof{Attribute: engine.Web3Wallet, Signature: "forged"}
+			if x.attribute == engine.ExternalAccount {
+				state := parameterOf(t, started.SignUp.Verifications[x.attribute].RedirectURL, "state")
+				back, err := w.service.AccountCallback(t.Context(), signup.AccountAnswer{Provider: "forum", State: state, Code: "made up"})
+				w.must(err)
+				forged = signup.Proof{Attribute: x.attribute, Handle: parameterOf(t, back, signup.HandleParameter)}
+			}
+			x.prove(victim)
+			if victim.transferToken == "" {
+				t.Fatal("the proof brings no token")
+			}
+			out, err := w.service.CheckVerification(t.Context(), attacker.principal(), "", forged, "")
+			w.must(err)
+			attacker.update(signup.Input{FirstName: signup.Given("Mallory")})
+			seen := text(t, attacker.signUp()) + text(t, out)
+			if out.TransferToken != "" || attacker.transferToken != "" || strings.Contains(seen, victim.transferToken) {
+				t.Errorf("the attacker has the token: %s", seen)
+			}
+			wantNoSession(t, attacker.comeBack(attacker.moves()), "INVALID_FORMAT", "proof", "transfer")
+			victim.wantSession(victim.comeBack(victim.moves()), owner)
+			if _, err := w.service.CreateSession(t.Context(), attacker.principal(), attacker.moves()); codeOf(err) != "UNAUTHENTICATED" {
+				t.Errorf("the attacker comes in after all: %v", err)
+			}
+		})
 	}
 }
 
@@ -264,7 +301,7 @@ func TestTransferredSignUpTellsItsSubscriber(t *testing.T) {
 			t.Fatalf("the first state is %s", s.Status)
 		}
 		synctest.Wait()
-		out := c.comeBack(transfers[1].proof(""))
+		out := c.comeBack(c.moves())
 		if out.Session == nil || out.Session.UserID != owner {
 			t.Fatalf("problems %v", out.Problems)
 		}
@@ -284,7 +321,7 @@ func TestTransferLeavesWhatIsFinal(t *testing.T) {
 	done := c.check(engine.EmailAddress, w.mail.code(t, "joan@example.com"))
 	wantStatus(t, done, engine.StatusComplete)
 	w.clock.advance(time.Second)
-	out := c.comeBack(transfers[1].proof(done.SignUp.ID))
+	out := c.comeBack(c.moves())
 	c.wantSession(out, owner)
 	if s := c.signUp(); s.Status != engine.StatusComplete || s.CreatedUserID == owner {
 		t.Errorf("the sign-up is %s", s.Status)

@@ -20,6 +20,7 @@ type wireRecord struct {
 	Completion      *wireCompletion `msgpack:"c,omitempty"`
 	LastCall        string          `msgpack:"l,omitempty"`
 	Redemption      *wireRedemption `msgpack:"r,omitempty"`
+	Redeemed        string          `msgpack:"q,omitempty"`
 }
 
 type wireRedemption struct {
@@ -143,7 +144,7 @@ func moment(ms int64) time.Time {
 func toWire(s stored) wireRecord {
 	a, v := s.Attempt, s.Verdict
 	w := wireRecord{
-		SettingsVersion: s.SettingsVersion, Metadata: s.UnsafeMetadata, LastCall: s.LastCall,
+		SettingsVersion: s.SettingsVersion, Metadata: s.UnsafeMetadata, LastCall: s.LastCall, Redeemed: s.Redeemed,
 		Attempt: wireAttempt{
 			Lifecycle: uint8(a.Lifecycle), Values: wireValues(a.Values), Taken: uint16(a.Taken),
 			CreatedAt: milliseconds(a.CreatedAt), AbandonAt: milliseconds(a.AbandonAt), EndedAt: milliseconds(a.EndedAt),
@@ -188,7 +189,7 @@ func toWire(s stored) wireRecord {
 func fromWire(w wireRecord) stored {
 	a, v := w.Attempt, w.Verdict
 	s := stored{
-		SettingsVersion: w.SettingsVersion, UnsafeMetadata: w.Metadata, LastCall: w.LastCall,
+		SettingsVersion: w.SettingsVersion, UnsafeMetadata: w.Metadata, LastCall: w.LastCall, Redeemed: w.Redeemed,
 		Attempt: engine.Attempt{
 			Lifecycle: engine.Lifecycle(a.Lifecycle), Values: values(a.Values), Taken: engine.Set(a.Taken),
 			CreatedAt: moment(a.CreatedAt), AbandonAt: moment(a.AbandonAt), EndedAt: moment(a.EndedAt),

@@ -1,6 +1,7 @@
 package signup_test
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -224,6 +225,8 @@ type client struct {
 	*world
 	service *signup.Service
 	token   string
+	// transferToken is the last one that an answer brought.
+	transferToken string
 }
 
 func (w *world) client() *client { return &client{world: w, service: w.service} }
@@ -239,6 +242,7 @@ func (c *client) keep(out signup.Outcome, err error) signup.Outcome {
 	if out.ClientToken != "" {
 		c.token = out.ClientToken
 	}
+	c.transferToken = cmp.Or(out.TransferToken, c.transferToken)
 	return out
 }
 
@@ -276,6 +280,11 @@ func starts(strategies ...engine.Strategy) []signup.Start {
 		list = append(list, signup.Start{Strategy: s})
 	}
 	return list
+}
+
+// moves is the proof by which somebody comes back by what was proven last.
+func (c *client) moves() signup.SessionProof {
+	return signup.SessionProof{Transfer: cmp.Or(c.transferToken, "none")}
 }
 
 // goodPassword passes every rule.

@@ -27,8 +27,10 @@ type client struct {
 	bearer         string // ct_… or sk_…, empty at first
 	// cookies: the client takes its token as a cookie, kept by its jar.
 	cookies bool
-	headers http.Header
-	http    *http.Client
+	// transfer is the last transferToken that a proof brought.
+	transfer string
+	headers  http.Header
+	http     *http.Client
 }
 
 // newClient returns a client in bearer mode without a token.
@@ -183,8 +185,11 @@ func unavailable(err error) bool {
 // try runs one of the mutations of a sign-up and keeps the token that it
 // brings. It may be called from any goroutine that has the client for itself.
 func (c *client) try(mutation, inputType string, input map[string]any) (outcome, error) {
-	document := "mutation($input: " + inputType + "!) { " + mutation +
-		"(input: $input) { signUp {" + signUpFields + "} userErrors { code message attribute field retryAfter } } }" + verificationFragment
+	selection := "signUp {" + signUpFields + "} userErrors { code message attribute field retryAfter }"
+	if mutation == "signUpVerificationCheck" {
+		selection += " transferToken"
+	}
+	document := "mutation($input: " + inputType + "!) { " + mutation + "(input: $input) { " + selection + " } }" + verificationFragment
 	r, err := c.ask(document, map[string]any{"input": input})
 	if err != nil {
 		return outcome{}, err
@@ -198,6 +203,9 @@ func (c *client) try(mutation, inputType string, input map[string]any) (outcome,
 	}
 	if token := r.Header.Get("Client-Token"); token != "" {
 		c.bearer = token
+	}
+	if token := data[mutation].TransferToken; token != "" {
+		c.transfer = token
 	}
 	return data[mutation], nil
 }

@@ -61,7 +61,6 @@ var neighbours = map[string]map[string]any{
 	"proof.web3Signature":         {"signature": "0x00"},
 	"proof.password":              {"identifier": "nobody@example.com", "password": "none"},
 	"proof.code":                  {"challengeId": "none", "code": "123456"},
-	"proof.transfer":              {"attribute": "WEB3_WALLET"},
 	"since":                       {"endpointId": "none", "at": "2026-01-01T00:00:00Z"},
 	"externalAccount.providers.0": {"name": "forum"},
 }

@@ -290,9 +290,9 @@ func TestLinksThatCameTooLate(t *testing.T) {
 		opened := beginByLink(t, browser, "first@example.com", linkStart)
 		link := mailed(t, browser, "first@example.com")
 		browser.update(t, map[string]any{"emailAddress": "second@example.com"})
-		checkWorthless(t, browser, link, opened.ID, "No code was sent to the email address in force. Start the verification first.")
+		checkWorthless(t, browser, link, opened.ID, noLongerALink)
 		browser.update(t, map[string]any{"emailAddress": "first@example.com"})
-		checkWorthless(t, browser, link, opened.ID, "No code was sent to the email address in force. Start the verification first.")
+		checkWorthless(t, browser, link, opened.ID, noLongerALink)
 	})
 	t.Run("the sign-up was given up for another", func(t *testing.T) {
 		browser := newBrowser(t, server, server.URL)
@@ -307,7 +307,7 @@ func TestLinksThatCameTooLate(t *testing.T) {
 		opened := beginByLink(t, browser, "forgotten@example.com", linkStart)
 		link := mailed(t, browser, "forgotten@example.com")
 		expire(t, redisServer.URL, opened.ID)
-		checkWorthless(t, browser, link, opened.ID, "There is no such sign-up. Please start again.")
+		checkWorthless(t, browser, link, opened.ID, noLongerALink)
 	})
 	t.Run("Redis has lost everything", func(t *testing.T) {
 		browser := newBrowser(t, server, server.URL)
@@ -322,9 +322,11 @@ func TestLinksThatCameTooLate(t *testing.T) {
 		if err := db.FlushAll(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
-		checkWorthless(t, browser, link, opened.ID, "There is no such sign-up. Please start again.")
+		checkWorthless(t, browser, link, opened.ID, noLongerALink)
 	})
 }
+
+const noLongerALink = "It may have been cut short, or replaced by a newer one. Open the link of the newest mail, or go back to where you began."
 
 // checkWorthless presses the button, which must not verify anything, and must say
 // so.

@@ -336,7 +336,6 @@ func TestForeignIDs(t *testing.T) {
 		{"node of a session", "query($id: ID!) { node(id: $id) { id } }", n.otherSessionID, nowhere["sess"]},
 		{"node of a user", "query($id: ID!) { node(id: $id) { id } }", n.userID, nowhere["user"]},
 		{"node of an invitation", "query($id: ID!) { node(id: $id) { id } }", n.invitationID, nowhere["inv"]},
-		{"transfer", "mutation($id: ID!) { sessionCreate(input: {proof: {transfer: {attribute: WEB3_WALLET, signUpId: $id}}}) { session { id } userErrors { code message field } } }", n.otherSignUpID, nowhere["sua"]},
 		{"node of a client", "query($id: ID!) { node(id: $id) { id } }", other.Client.ID, "client_" + strings.Repeat("0", 20)},
 		{"signUpUpdate", "mutation($id: ID!) { signUpUpdate(input: {id: $id, firstName: \"Eve\"}) " + payload + " }", n.otherSignUpID, nowhere["sua"]},
 		{"signUpVerificationStart", "mutation($id: ID!) { signUpVerificationStart(input: {id: $id, strategy: EMAIL_CODE}) " + payload + " }", n.otherSignUpID, nowhere["sua"]},

@@ -108,6 +108,8 @@ type userError struct {
 type outcome struct {
 	SignUp     *signUp     `json:"signUp"`
 	UserErrors []userError `json:"userErrors"`
+	// TransferToken is in the answers of signUpVerificationCheck alone.
+	TransferToken string `json:"transferToken"`
 }
 
 func (o outcome) errorCodes() []string {

@@ -13,7 +13,6 @@ const known = { // how the API calls each field, and how to ask for those that c
 };
 const proofs = { EMAIL_CODE: 'emailCode', PHONE_CODE: 'phoneCode' }; // how to offer each code
 const codeOf = (ways) => ways?.strategies.find((strategy) => proofs[strategy]);
-
 const STATE = `fragment State on SignUp {
   id revision status settingsVersion createdUserId requiredFields blockers { message attribute } externalAccount { provider }
   requirements { field state actions { kind strategies } } emailAddress phoneNumber username firstName lastName
@@ -52,7 +51,7 @@ export default function App() {
   const [settings, setSettings] = useState(null);
   const [signUp, setSignUp] = useState(null);
   const [errors, setErrors] = useState([]);
-  const [user, setUser] = useState(null); // who came back
+  const [back, setBack] = useState({}); // a transferToken if what was proven belongs to a user, then their userId
   const [open, complete] = ['MISSING_REQUIREMENTS', 'COMPLETE'].map((status) => signUp?.status === status);
   // Answers and events overtake each other: the higher revision is the newer state.
   const see = (next) => setSignUp((old) => (next && old?.id === next.id && old.revision > next.revision ? old : next));
@@ -60,11 +59,12 @@ export default function App() {
 
   async function mutate(name, input) { // returns the sign-up, or null if something was refused
     const mutation = `mutation ($input: ${name[0].toUpperCase()}${name.slice(1)}Input!) { ${name}(input: $input)
-      { signUp { ...State } userErrors { code message attribute } } } ${STATE}`;
+      { signUp { ...State } userErrors { code message attribute } ${name.endsWith('Check') ? 'transferToken' : ''} } } ${STATE}`;
     const answer = (await ask(mutation, { input }).catch(fail))?.[name];
     if (!answer) return null;
     setErrors(answer.userErrors);
     see(answer.signUp);
+    if (answer.transferToken) setBack(answer);
     return answer.userErrors.length === 0 ? answer.signUp : null;
   }
 
@@ -103,13 +103,12 @@ export default function App() {
     const started = await (open ? mutate('signUpVerificationStart', input) : mutate('signUpCreate', { startVerifications: [input] }));
     if (started) location.assign(started.verifications.externalAccount.challenge.url);
   }
-
   // The account belongs to a user already: its proof is good for a session of theirs.
-  const comeBack = () => ask(`mutation { sessionCreate(input: { proof: { transfer: { attribute: EXTERNAL_ACCOUNT } } })
-    { session { userId } userErrors { message } } }`).then(({ sessionCreate: { session, userErrors } }) => [
-    setErrors(userErrors), setUser(session?.userId)], fail);
+  const comeBack = () => ask(`mutation ($transfer: String!) { sessionCreate(input: { proof: { transfer: $transfer } })
+    { session { userId } userErrors { message } } }`, { transfer: back.transferToken }).then(
+    ({ sessionCreate: { session, userErrors } }) => [setErrors(userErrors), setBack(session ?? {})], fail);
   if (!settings) return <main>{errors[0]?.message}</main>;
-  if (user || complete) return <main><h1>Welcome</h1><p data-testid="user-id">{user ?? signUp.createdUserId}</p></main>;
+  if (back.userId || complete) return <main><h1>Welcome</h1><p data-testid="user-id">{back.userId ?? signUp.createdUserId}</p></main>;
   const required = open ? signUp.requiredFields : settings.fields.filter((one) => one.required).map(({ field }) => field);
   const needs = open ? signUp.requirements : settings.fields.map(({ field, strategies }) => (
     { field, actions: [{ kind: known[field]?.label ? 'PROVIDE' : 'START_VERIFICATION', strategies }] }));
@@ -132,7 +131,7 @@ export default function App() {
         {field === 'EXTERNAL_ACCOUNT' && can.START_VERIFICATION && settings.providers.map(({ name, displayName }) => (
           <button key={name} type="button" onClick={() => connect(name)}>
             Continue with {displayName}{signUp?.externalAccount?.provider === name && ' ✓'}</button>))}
-        {status === 'TRANSFERABLE' && <button type="button" onClick={comeBack}>Sign in</button>}
+        {status === 'TRANSFERABLE' && back.transferToken && <button type="button" onClick={comeBack}>Sign in</button>}
         {alerts([...problems.filter(({ attribute }) => attribute === field), ...(error ? [error] : [])])}
       </section>
     );
