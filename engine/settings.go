@@ -210,8 +210,8 @@ func (s Settings) Warnings(c Capabilities) []Finding {
 	must := s.mustVerify()
 	cannot(EmailAddress, c.SendEmail || !must.Has(EmailAddress), "This server has no way to send email: nobody can verify an address.")
 	cannot(PhoneNumber, c.SendSMS || !must.Has(PhoneNumber), "This server has no way to send text messages: nobody can verify a phone number.")
-	cannot(Web3Wallet, c.ProveWallet, "This server cannot verify wallets yet: nobody can add one.")
-	cannot(ExternalAccount, c.ProveAccount, "This server cannot verify external accounts yet: nobody can add one.")
+	cannot(Web3Wallet, c.ProveWallet, "This server cannot verify wallets: nobody can add one.")
+	cannot(ExternalAccount, c.ProveAccount, "This server cannot verify external accounts: nobody can add one.")
 	for _, p := range s.Providers {
 		if p.Enabled && !p.TrustEmail && !s.Progressive {
 			found = append(found, Finding{ProviderUntrusted, "externalAccount.providers." + p.Name + ".trustEmail",

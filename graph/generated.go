@@ -4119,6 +4119,8 @@ enum SettingsWarningCode {
   RESTRICTED_WITHOUT_TICKETS
   "Test addresses can be verified by anybody."
   TEST_MODE
+  "Providers have no address to which they may send people back."
+  NO_ALLOWED_REDIRECT
 }
 
 "What is left out, or null, stays as it is."

@@ -1224,6 +1224,8 @@ const (
 	SettingsWarningCodeRestrictedWithoutTickets SettingsWarningCode = "RESTRICTED_WITHOUT_TICKETS"
 	// Test addresses can be verified by anybody.
 	SettingsWarningCodeTestMode SettingsWarningCode = "TEST_MODE"
+	// Providers have no address to which they may send people back.
+	SettingsWarningCodeNoAllowedRedirect SettingsWarningCode = "NO_ALLOWED_REDIRECT"
 )
 
 var AllSettingsWarningCode = []SettingsWarningCode{
@@ -1233,11 +1235,12 @@ var AllSettingsWarningCode = []SettingsWarningCode{
 	SettingsWarningCodeProviderNotTrusted,
 	SettingsWarningCodeRestrictedWithoutTickets,
 	SettingsWarningCodeTestMode,
+	SettingsWarningCodeNoAllowedRedirect,
 }
 
 func (e SettingsWarningCode) IsValid() bool {
 	switch e {
-	case SettingsWarningCodeUnverifiedClaims, SettingsWarningCodeCannotBeVerified, SettingsWarningCodeRequiredFlagNotHonoured, SettingsWarningCodeProviderNotTrusted, SettingsWarningCodeRestrictedWithoutTickets, SettingsWarningCodeTestMode:
+	case SettingsWarningCodeUnverifiedClaims, SettingsWarningCodeCannotBeVerified, SettingsWarningCodeRequiredFlagNotHonoured, SettingsWarningCodeProviderNotTrusted, SettingsWarningCodeRestrictedWithoutTickets, SettingsWarningCodeTestMode, SettingsWarningCodeNoAllowedRedirect:
 		return true
 	}
 	return false

@@ -171,17 +171,14 @@ func TestAuthorizeStandsBeforeTheField(t *testing.T) {
 // TestEnumsAreComplete: what the packages below can say is in the schema, and
 // what is in the schema is said by one of them.
 func TestEnumsAreComplete(t *testing.T) {
-	settings := constants(t, "../engine", func(c constant) bool { return c.kind == "" && strings.Contains(c.group, "settings that are") })
+	ofSettings := func(c constant) bool { return c.kind == "" && strings.Contains(c.group, "settings that are") }
 	refusals, warnings := map[string]bool{}, map[string]bool{}
-	for _, c := range settings {
+	for _, c := range slices.Concat(constants(t, "../engine", ofSettings), constants(t, "../internal/signup", ofSettings)) {
 		if strings.Contains(c.group, "refused") {
 			refusals[c.value] = true
 		} else {
 			warnings[c.value] = true
 		}
-	}
-	for _, c := range constants(t, "../internal/signup", func(c constant) bool { return c.kind == "" && strings.HasPrefix(c.name, "testMode") }) {
-		warnings[c.value] = true
 	}
 	attributes := map[string]bool{}
 	for _, a := range engine.All.List() {

@@ -24,10 +24,18 @@ type InstanceSettings struct {
 	Warnings  []engine.Finding
 }
 
-const testModeOn = "TEST_MODE"
+// Codes of settings that are accepted with a warning, besides those of the engine.
+const (
+	testModeOn = "TEST_MODE"
+	noRedirect = "NO_ALLOWED_REDIRECT"
+)
 
 func (s *Service) instanceSettings(c currentSettings) InstanceSettings {
 	warnings := c.Requirements().Warnings(s.can)
+	if !s.development && len(c.AllowedRedirects) == 0 && c.Requirements().Enabled().Has(engine.ExternalAccount) {
+		warnings = append(warnings, engine.Finding{Code: noRedirect, Path: "allowedRedirects",
+			Message: "Nobody can sign up through a provider before there is an address to which people may be sent back."})
+	}
 	if c.TestMode {
 		warnings = append(warnings, engine.Finding{Code: testModeOn, Path: "testMode",
 			Message: "Anybody can verify a test address, such as jane+test@example.com, with a code that everybody knows."})

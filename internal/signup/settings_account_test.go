@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -354,6 +355,34 @@ func TestAnotherIssuerIsNotTrustedUnasked(t *testing.T) {
 		it := w.set(providerPatch(change)).ExternalAccount.Providers[0]
 		if it.TrustEmail != want || want && it.SealedSecret == "" || strings.Contains(change, "two") && !want && it.SealedSecret != "" {
 			t.Errorf("after %s it is %+v", change, it)
+		}
+	}
+}
+
+// TestProvidersNeedAnAddressToComeBackTo: the operator is told, except in
+// development, where this machine's addresses are allowed.
+func TestProvidersNeedAnAddressToComeBackTo(t *testing.T) {
+	w := newWorld(t, withCorp)
+	for _, test := range []struct {
+		development bool
+		patch       string
+		warned      bool
+	}{
+		{true, `{"allowedRedirects": []}`, false},
+		{false, `{"allowedRedirects": []}`, true},
+		{false, `{"allowedRedirects": ["https://app.example.com/back"]}`, false},
+		{false, `{"allowedRedirects": [], "externalAccount": {"providers": [{"name": "corp", "enabled": false}]}}`, false},
+	} {
+		w.config.Development = test.development
+		w.service = signup.New(w.config)
+		w.set(test.patch)
+		settings, err := w.service.Settings(t.Context(), w.secret())
+		w.must(err)
+		warned := slices.ContainsFunc(settings.Warnings, func(f engine.Finding) bool {
+			return f.Code == "NO_ALLOWED_REDIRECT" && f.Path == "allowedRedirects"
+		})
+		if warned != test.warned {
+			t.Errorf("development %t, %s: warned %t, want %t", test.development, test.patch, warned, test.warned)
 		}
 	}
 }
