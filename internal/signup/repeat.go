@@ -21,7 +21,12 @@ func (c *call) again(a attempt, settings currentSettings, now time.Time) Outcome
 
 // completed reports whether the attempt was completed by this very call.
 func (c *call) completed(a attempt) bool {
-	return a.Attempt.Lifecycle == engine.Complete && hmac.Equal([]byte(a.LastCall), []byte(c.fingerprint))
+	return a.Attempt.Lifecycle == engine.Complete && c.wasLast(a)
+}
+
+// wasLast reports whether nothing has changed the attempt since this very call.
+func (c *call) wasLast(a attempt) bool {
+	return hmac.Equal([]byte(a.LastCall), []byte(c.fingerprint))
 }
 
 // repeat serves a caller whose token was replaced by the completion of a
@@ -90,7 +95,11 @@ func (c *call) replay(ctx context.Context, r Remembered) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if !c.completed(a) {
-		return s.answer(ctx, a, settings, outcome.Problems)
+		out, err := s.answer(ctx, a, settings, outcome.Problems)
+		if c.wasLast(a) {
+			out.TransferToken = c.transferToken(a, out.Problems)
+		}
+		return out, err
 	}
 	out := c.again(a, settings, s.now())
 	out.Problems = outcome.Problems

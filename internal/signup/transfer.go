@@ -14,7 +14,7 @@ import (
 const forTransfer = "transfer"
 
 // transferToken is the secret by which the one who proved what belongs to a user
-// comes back as that user: it is in the answer to that proof, made again too, and
+// comes back as that user: it is in the answer to that proof, repeated too, and
 // nowhere else. The client's token is not enough, since somebody may have planted it
 // in the browser of the one who proves.
 func (c *call) transferToken(a attempt, problems []Problem) string {

@@ -72,13 +72,18 @@ func (c *client) proveAccount(subject string) signup.Outcome {
 	c.must(err)
 	home, err := url.Parse(back)
 	c.must(err)
-	return c.keep(c.service.CheckVerification(c.Context(), c.principal(), "", signup.Proof{Attribute: engine.ExternalAccount, Handle: home.Query().Get(signup.HandleParameter)}, ""))
+	return c.keep(c.offering(signup.Proof{Attribute: engine.ExternalAccount, Handle: home.Query().Get(signup.HandleParameter)}))
+}
+
+func (c *client) offering(proof signup.Proof) (signup.Outcome, error) {
+	c.proof = proof
+	return c.service.CheckVerification(c.Context(), c.principal(), "", proof, c.proofKey)
 }
 
 func (c *client) proveWallet(address string) signup.Outcome {
 	c.Helper()
 	c.keep(c.service.StartVerification(c.Context(), c.principal(), "", signup.Start{Strategy: engine.Web3Signature, Wallet: address}, ""))
-	return c.keep(c.service.CheckVerification(c.Context(), c.principal(), "", signup.Proof{Attribute: engine.Web3Wallet, Signature: "signed"}, ""))
+	return c.keep(c.offering(signup.Proof{Attribute: engine.Web3Wallet, Signature: "signed"}))
 }
 
 // transferring is what there is to hand over, for each kind.
@@ -153,6 +158,37 @@ func TestTransfer(t *testing.T) {
 			if n := w.count(`SELECT COUNT(*) FROM users`); n != 1 {
 				t.Errorf("%d users", n)
 			}
+		})
+	}
+}
+
+// TestTransferTokenOfALostAnswer: the same call has the same answer, by its key where
+// a proof is good for once, for as long as it is that proof which is in force.
+func TestTransferTokenOfALostAnswer(t *testing.T) {
+	for _, x := range transfers {
+		t.Run(x.name, func(t *testing.T) {
+			w, _ := withOwner(t)
+			c := w.client()
+			c.create(signup.Input{})
+			c.proofKey = "the first"
+			first := x.prove(c)
+			proof := c.proof
+			repeat := func() signup.Outcome {
+				out, err := w.process(nil).CheckVerification(t.Context(), c.principal(), "", proof, "the first")
+				w.must(err)
+				return out
+			}
+			if again := repeat(); first.TransferToken == "" || text(t, again) != text(t, first) {
+				t.Errorf("the answer is\n%s\nand was\n%s", text(t, again), text(t, first))
+			}
+			c.proofKey = ""
+			if second := x.prove(c); second.TransferToken == "" || second.TransferToken == first.TransferToken {
+				t.Errorf("another proof has the token %q, the first %q", second.TransferToken, first.TransferToken)
+			}
+			if again := repeat(); again.TransferToken != "" {
+				t.Error("the first proof brings a token after another took its place")
+			}
+			wantNoSession(t, c.comeBack(signup.SessionProof{Transfer: first.TransferToken}), "NOTHING_TO_TRANSFER", "proof", "transfer")
 		})
 	}
 }

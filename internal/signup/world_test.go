@@ -227,6 +227,9 @@ type client struct {
 	token   string
 	// transferToken is the last one that an answer brought.
 	transferToken string
+	// proof is the last that it offered, proofKey the idempotency key of the next.
+	proof    signup.Proof
+	proofKey string
 }
 
 func (w *world) client() *client { return &client{world: w, service: w.service} }
