@@ -63,9 +63,9 @@ func collect(s Settings, a Attempt) collected {
 	return c
 }
 
-// accountCounts: an account fills, waives and satisfies only while its
-// provider is enabled and the one it was, and, under the legacy algorithm, only with an email
-// address that the provider has verified.
+// accountCounts: an account fills, waives and satisfies only while its provider
+// is enabled and the one it was, and, under the legacy algorithm, only with an
+// email address that the provider has verified.
 func accountCounts(s Settings, a Attempt) bool {
 	if a.Account == nil || a.Taken.Has(ExternalAccount) {
 		return false

@@ -226,13 +226,13 @@ func user(u *signup.User) *graph.User {
 	return g
 }
 
-func users(p signup.UserPage, after string) *graph.UserConnection {
+func users(p signup.Page[signup.User], after string) *graph.UserConnection {
 	c := &graph.UserConnection{
-		Edges: make([]graph.UserEdge, 0, len(p.Users)), Nodes: make([]graph.User, 0, len(p.Users)), TotalCount: p.Total,
+		Edges: make([]graph.UserEdge, 0, len(p.Items)), Nodes: make([]graph.User, 0, len(p.Items)), TotalCount: p.Total,
 		PageInfo: pageInfo(p.Cursors, p.More, after),
 	}
-	for i := range p.Users {
-		u := user(&p.Users[i])
+	for i := range p.Items {
+		u := user(&p.Items[i])
 		c.Edges = append(c.Edges, graph.UserEdge{Cursor: p.Cursors[i], Node: u})
 		c.Nodes = append(c.Nodes, *u)
 	}

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
-	"net"
 	"net/url"
 	"regexp"
 	"slices"
@@ -241,8 +240,7 @@ func isIssuer(s string) bool {
 	if err != nil || !isRedirect(s) || u.RawQuery != "" || strings.Contains(s, "?") {
 		return false
 	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "https" || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	return u.Scheme == "https" || IsLocalOrigin(u.Scheme+"://"+u.Host)
 }
 
 // issuer is whom the provider's name stands for.

@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"stepwise/engine"
-	"stepwise/internal/identifier"
 )
 
 // InstanceSettings are an instance's settings as an administrator sees them.
@@ -137,9 +136,9 @@ type UserQuery struct {
 	Identifier string // in any spelling
 }
 
-// UserPage is a page of users.
-type UserPage struct {
-	Users   []User
+// Page is a page of a list that is newest first.
+type Page[T any] struct {
+	Items   []T
 	Cursors []string
 	More    bool
 	Total   int
@@ -150,50 +149,38 @@ const MaxPage = 100
 
 // Users returns a page. A cursor that this service did not issue, and a size
 // out of range, are request errors.
-func (s *Service) Users(ctx context.Context, p Principal, q UserQuery) (UserPage, error) {
+func (s *Service) Users(ctx context.Context, p Principal, q UserQuery) (Page[User], error) {
 	if !p.Secret {
-		return UserPage{}, ErrSecretKeyOnly
+		return Page[User]{}, ErrSecretKeyOnly
 	}
 	after, err := pageOf(q.First, q.After)
 	if err != nil {
-		return UserPage{}, err
+		return Page[User]{}, err
 	}
 	settings, err := s.settingsAt(ctx, p.Instance.ID, p.Instance.SettingsVersion)
 	if err != nil {
-		return UserPage{}, err
+		return Page[User]{}, err
 	}
 	filter := UserFilter{ExternalID: q.ExternalID, After: after, Limit: q.First}
 	if q.Identifier != "" {
-		filter.Norm = canonicalAny(q.Identifier, settings.DefaultCountry)
+		filter.Norm = q.Identifier // as it stands, where it is none
+		if named := candidates(q.Identifier, settings.DefaultCountry); len(named) > 0 {
+			filter.Norm = named[0].Norm
+		}
 	}
 	users, more, err := s.directory.Users(ctx, p.Instance.ID, filter)
 	if err != nil {
-		return UserPage{}, unavailable(err)
+		return Page[User]{}, unavailable(err)
 	}
 	total, err := s.directory.CountUsers(ctx, p.Instance.ID, filter)
 	if err != nil {
-		return UserPage{}, unavailable(err)
+		return Page[User]{}, unavailable(err)
 	}
-	page := UserPage{Users: users, More: more, Total: total}
+	page := Page[User]{Items: users, More: more, Total: total}
 	for _, u := range users {
 		page.Cursors = append(page.Cursors, cursor(u.CreatedAt, u.ID))
 	}
 	return page, nil
-}
-
-// canonicalAny returns the canonical form of what may be an address, a number
-// or a username. What is none of them is looked for as it stands.
-func canonicalAny(text, country string) string {
-	if email, err := identifier.ParseEmail(text); err == nil {
-		return email.Norm
-	}
-	if number, err := identifier.Phone(text, country); err == nil {
-		return number
-	}
-	if name, err := identifier.ParseUsername(text, 1, 64); err == nil {
-		return name.Norm
-	}
-	return text
 }
 
 // pageOf checks what a caller asks of a list.

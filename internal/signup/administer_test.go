@@ -32,7 +32,7 @@ func TestUsersPageByPage(t *testing.T) {
 	for pages := 0; ; pages++ {
 		page, err := w.service.Users(t.Context(), w.secret(), signup.UserQuery{First: 3, After: after})
 		w.must(err)
-		for _, u := range page.Users {
+		for _, u := range page.Items {
 			if seen[u.ID] {
 				t.Errorf("%s is on two pages", u.ID)
 			}
@@ -70,8 +70,8 @@ func TestUsersAreFoundInAnySpelling(t *testing.T) {
 	} {
 		page, err := w.service.Users(t.Context(), w.secret(), signup.UserQuery{First: 10, Identifier: spelling})
 		w.must(err)
-		if len(page.Users) != want || page.Total != want {
-			t.Errorf("%q finds %d of %d, want %d", spelling, len(page.Users), page.Total, want)
+		if len(page.Items) != want || page.Total != want {
+			t.Errorf("%q finds %d of %d, want %d", spelling, len(page.Items), page.Total, want)
 		}
 	}
 }

@@ -183,14 +183,6 @@ func (s *Service) Invitation(ctx context.Context, p Principal, id string) (*Invi
 	return &i, nil
 }
 
-// Page is a page of a list that is newest first.
-type Page[T any] struct {
-	Items   []T
-	Cursors []string
-	More    bool
-	Total   int
-}
-
 // Invitations returns a page; state nil selects all.
 func (s *Service) Invitations(ctx context.Context, p Principal, state *engine.TicketState, first int, after string) (Page[Invitation], error) {
 	var page Page[Invitation]

@@ -17,10 +17,11 @@ const (
 	endpointPrefix       = "whe_"
 	webhookSecretPrefix  = "whsec_"
 	webhookSecretPurpose = "webhook secret"
-	// eventRetention is how long events can be sent again.
-	eventRetention = 30 * 24 * time.Hour
-	maxEndpoints   = 20
+	maxEndpoints         = 20
 )
+
+// EventRetention is how long events are kept, and can be sent again.
+const EventRetention = 30 * 24 * time.Hour
 
 // WebhookInput is what an operator says of an endpoint; nil leaves as is.
 type WebhookInput struct {
@@ -267,7 +268,7 @@ func (s *Service) webhookKey(e WebhookEndpoint) ([]byte, error) {
 // events are kept: somebody may correct the master key, or make a new secret.
 func (s *Service) putOff(ctx context.Context, d Delivery, now time.Time) {
 	r := DeliveryResult{At: now, Error: "the endpoint's secret cannot be read"}
-	if now.Before(d.Event.At.Add(eventRetention)) {
+	if now.Before(d.Event.At.Add(EventRetention)) {
 		r.RetryAt = now.Add(time.Hour)
 	}
 	if err := s.directory.SettleDelivery(ctx, d.Instance, d.ID, r); err != nil {

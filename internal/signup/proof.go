@@ -32,24 +32,11 @@ func (s *Service) CheckVerification(ctx context.Context, p Principal, id string,
 	proof.Code = copied(proof.Code)
 	c := &call{service: s, principal: p, id: id, input: Input{IdempotencyKey: idempotencyKey}, proof: &proof, name: "check", memoryKey: idempotencyKey}
 	if problems := c.open(); len(problems) > 0 {
-		return Outcome{Problems: problems}, c.refusesStale()
+		return Outcome{Problems: problems}, p.mustBeClient() // which comes before anything about the proof
 	}
 	c.fingerprint = s.keys.requestFingerprint("check", id, proof.Attribute.String(), proof.Code, proof.Link,
 		c.answer.Nonce, c.answer.Code, c.answer.Error, proof.Message, proof.Signature, idempotencyKey)
 	return c.change(ctx)
-}
-
-// refusesStale: an outdated token is told so before anything about its proof.
-func (c *call) refusesStale() error {
-	switch {
-	case c.principal.Secret:
-		return ErrClientOnly
-	case c.principal.Client == "":
-		return ErrNeedsClient
-	case c.principal.Stale:
-		return ErrUnauthenticated
-	}
-	return nil
 }
 
 // open reads the reference that a link or a handle carries. It names the sign-up,

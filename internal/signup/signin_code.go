@@ -67,7 +67,7 @@ func (s *Service) StartSession(ctx context.Context, p Principal, address string)
 		return SessionChallenge{Problems: []Problem{{Code: CodeInvalidFormat, Field: inputPath("identifier"), Message: "This is neither an email address nor a phone number."}}}, nil
 	}
 	a, _ := engine.ParseAttribute(who.Kind)
-	if !s.canDeliver(a) {
+	if len(s.can.Strategies(a)) == 0 {
 		return SessionChallenge{Problems: []Problem{{Code: Code(engine.CodeCannotDeliver), Field: inputPath("identifier"), Message: Sentence(engine.CodeCannotDeliver, a)}}}, nil
 	}
 	now := s.now()
@@ -125,10 +125,6 @@ func addressOf(text, country string) (who Identifier, shown string, ok bool) {
 		return Identifier{Kind: engine.PhoneNumber.String(), Norm: number}, number, true
 	}
 	return Identifier{}, "", false
-}
-
-func (s *Service) canDeliver(a engine.Attribute) bool {
-	return a == engine.EmailAddress && s.can.SendEmail || a == engine.PhoneNumber && s.can.SendSMS
 }
 
 // maxSending is how many messages may be on their way to people who come back.

@@ -56,8 +56,6 @@ func (s *Service) transfer(ctx context.Context, p Principal, token string) (Sess
 	}
 	tail := s.keys.sessionTail(key.ID, attribute.String(), nonce, strconv.FormatUint(uint64(generation), 10))
 	switch {
-	case p.Secret:
-		return SessionOutcome{}, ErrClientOnly
 	case p.Client == "":
 		return SessionOutcome{}, ErrNeedsClient
 	case p.Stale && (!ok || key.Client != p.Client):

@@ -63,7 +63,7 @@ type Config struct {
 	// 4 where zero. Endpoints that are slow to answer are counted apart, as many
 	// again, so that they keep nobody else waiting.
 	Concurrency int
-	// Retention is how long events are kept; 30 days where zero.
+	// Retention is how long events are kept; [signup.EventRetention] where zero.
 	Retention time.Duration
 }
 
@@ -116,7 +116,7 @@ func New(c Config) *Dispatcher {
 		d.concurrency = 4
 	}
 	if d.retention <= 0 {
-		d.retention = 30 * 24 * time.Hour
+		d.retention = signup.EventRetention
 	}
 	return d
 }
