@@ -59,6 +59,9 @@ type embedded struct {
 
 func startEmbedded(logger *slog.Logger, clock func() time.Time) (*embedded, error) {
 	e := &embedded{server: miniredis.NewMiniRedis(), clock: clock, logger: logger, done: make(chan struct{})}
+	// Before the first command, not only at the first sweep: PEXPIREAT counts
+	// from this time.
+	e.server.SetTime(clock())
 	// The first connection brings up the server without a listener.
 	connection, err := e.server.Dial()
 	if err != nil {

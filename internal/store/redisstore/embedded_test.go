@@ -3,8 +3,11 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
+	"runtime/debug"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -192,5 +195,33 @@ func TestEmbeddedRunsScriptsItself(t *testing.T) {
 		if err := s.client.Do(t.Context(), append([]any{"evalsha"}, arguments...)...).Err(); err == nil {
 			t.Errorf("evalsha %v: no error", arguments)
 		}
+	}
+}
+
+// TestEmbeddedKnowsTheTimeFromTheFirstCommand: the first sweep, which sets it
+// too, runs beside the first commands and may come after them.
+func TestEmbeddedKnowsTheTimeFromTheFirstCommand(t *testing.T) {
+	now := newClock().Now()
+	late := make(chan struct{})
+	clock := func() time.Time {
+		if strings.Contains(string(debug.Stack()), "keepSweeping") {
+			<-late
+		}
+		return now
+	}
+	e, err := startEmbedded(slog.New(slog.DiscardHandler), clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		close(late)
+		_ = e.Close()
+	})
+	_ = e.server.Set("key", "x")
+	if err := e.client.PExpireAt(t.Context(), "key", now.Add(time.Hour)).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if left := e.server.TTL("key"); left != time.Hour {
+		t.Errorf("is kept for %v", left)
 	}
 }
