@@ -37,10 +37,10 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
-	AddressSettings struct {
-		Enabled        func(childComplexity int) int
-		Required       func(childComplexity int) int
-		VerifyAtSignUp func(childComplexity int) int
+	BotProtectionSettings struct {
+		Provider     func(childComplexity int) int
+		SecretKeySet func(childComplexity int) int
+		SiteKey      func(childComplexity int) int
 	}
 
 	Client struct {
@@ -59,6 +59,14 @@ type ComplexityRoot struct {
 		AcceptedAt      func(childComplexity int) int
 		DocumentVersion func(childComplexity int) int
 		Path            func(childComplexity int) int
+	}
+
+	EmailAddressSettings struct {
+		AllowSubaddresses func(childComplexity int) int
+		Enabled           func(childComplexity int) int
+		Required          func(childComplexity int) int
+		Strategies        func(childComplexity int) int
+		VerifyAtSignUp    func(childComplexity int) int
 	}
 
 	ExternalAccountSettings struct {
@@ -80,28 +88,35 @@ type ComplexityRoot struct {
 	}
 
 	InstanceSettings struct {
-		AllowedOrigins         func(childComplexity int) int
-		AllowedRedirects       func(childComplexity int) int
-		AppName                func(childComplexity int) int
-		DefaultCountry         func(childComplexity int) int
-		EmailAddress           func(childComplexity int) int
-		ExternalAccount        func(childComplexity int) int
-		FirstName              func(childComplexity int) int
-		LastName               func(childComplexity int) int
-		LegalConsent           func(childComplexity int) int
-		Password               func(childComplexity int) int
-		PhoneNumber            func(childComplexity int) int
-		ProgressiveSignUp      func(childComplexity int) int
-		SessionLifetimeSeconds func(childComplexity int) int
-		SignUpLifetimeSeconds  func(childComplexity int) int
-		SignUpMode             func(childComplexity int) int
-		TestMode               func(childComplexity int) int
-		UpdatedAt              func(childComplexity int) int
-		UpdatedBy              func(childComplexity int) int
-		Username               func(childComplexity int) int
-		Version                func(childComplexity int) int
-		Warnings               func(childComplexity int) int
-		Web3Wallet             func(childComplexity int) int
+		AllowedOrigins            func(childComplexity int) int
+		AllowedRedirects          func(childComplexity int) int
+		AppName                   func(childComplexity int) int
+		BotProtection             func(childComplexity int) int
+		CodeLifetimeSeconds       func(childComplexity int) int
+		DefaultCountry            func(childComplexity int) int
+		EmailAddress              func(childComplexity int) int
+		EnumerationProtection     func(childComplexity int) int
+		ExternalAccount           func(childComplexity int) int
+		FirstName                 func(childComplexity int) int
+		InvitationLifetimeSeconds func(childComplexity int) int
+		LastName                  func(childComplexity int) int
+		LegalConsent              func(childComplexity int) int
+		Password                  func(childComplexity int) int
+		PhoneNumber               func(childComplexity int) int
+		ProgressiveSignUp         func(childComplexity int) int
+		ResendIntervalSeconds     func(childComplexity int) int
+		Restrictions              func(childComplexity int) int
+		SendingLimits             func(childComplexity int) int
+		SessionLifetimeSeconds    func(childComplexity int) int
+		SignUpLifetimeSeconds     func(childComplexity int) int
+		SignUpMode                func(childComplexity int) int
+		TestMode                  func(childComplexity int) int
+		UpdatedAt                 func(childComplexity int) int
+		UpdatedBy                 func(childComplexity int) int
+		Username                  func(childComplexity int) int
+		Version                   func(childComplexity int) int
+		Warnings                  func(childComplexity int) int
+		Web3Wallet                func(childComplexity int) int
 	}
 
 	InstanceSettingsUpdatePayload struct {
@@ -198,10 +213,20 @@ type ComplexityRoot struct {
 	}
 
 	PasswordSettings struct {
-		Enabled   func(childComplexity int) int
-		MaxLength func(childComplexity int) int
-		MinLength func(childComplexity int) int
-		Required  func(childComplexity int) int
+		Enabled        func(childComplexity int) int
+		MaxLength      func(childComplexity int) int
+		MinLength      func(childComplexity int) int
+		RejectBreached func(childComplexity int) int
+		RejectCommon   func(childComplexity int) int
+		RejectContext  func(childComplexity int) int
+		Required       func(childComplexity int) int
+	}
+
+	PhoneNumberSettings struct {
+		Countries      func(childComplexity int) int
+		Enabled        func(childComplexity int) int
+		Required       func(childComplexity int) int
+		VerifyAtSignUp func(childComplexity int) int
 	}
 
 	ProviderSettings struct {
@@ -262,6 +287,18 @@ type ComplexityRoot struct {
 
 	RedirectChallenge struct {
 		URL func(childComplexity int) int
+	}
+
+	RestrictionSettings struct {
+		Allowlist func(childComplexity int) int
+		Blocklist func(childComplexity int) int
+	}
+
+	SendingLimits struct {
+		EmailsPerDay                func(childComplexity int) int
+		PerAddressPerHour           func(childComplexity int) int
+		TextMessagesPerDay          func(childComplexity int) int
+		TextMessagesPerRangePerHour func(childComplexity int) int
 	}
 
 	Session struct {
@@ -468,6 +505,7 @@ type ComplexityRoot struct {
 		MaxLength func(childComplexity int) int
 		MinLength func(childComplexity int) int
 		Required  func(childComplexity int) int
+		Reserved  func(childComplexity int) int
 	}
 
 	VerificationError struct {
@@ -595,24 +633,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	_ = ec
 	switch typeName + "." + field {
 
-	case "AddressSettings.enabled":
-		if e.ComplexityRoot.AddressSettings.Enabled == nil {
+	case "BotProtectionSettings.provider":
+		if e.ComplexityRoot.BotProtectionSettings.Provider == nil {
 			break
 		}
 
-		return e.ComplexityRoot.AddressSettings.Enabled(childComplexity), true
-	case "AddressSettings.required":
-		if e.ComplexityRoot.AddressSettings.Required == nil {
+		return e.ComplexityRoot.BotProtectionSettings.Provider(childComplexity), true
+	case "BotProtectionSettings.secretKeySet":
+		if e.ComplexityRoot.BotProtectionSettings.SecretKeySet == nil {
 			break
 		}
 
-		return e.ComplexityRoot.AddressSettings.Required(childComplexity), true
-	case "AddressSettings.verifyAtSignUp":
-		if e.ComplexityRoot.AddressSettings.VerifyAtSignUp == nil {
+		return e.ComplexityRoot.BotProtectionSettings.SecretKeySet(childComplexity), true
+	case "BotProtectionSettings.siteKey":
+		if e.ComplexityRoot.BotProtectionSettings.SiteKey == nil {
 			break
 		}
 
-		return e.ComplexityRoot.AddressSettings.VerifyAtSignUp(childComplexity), true
+		return e.ComplexityRoot.BotProtectionSettings.SiteKey(childComplexity), true
 
 	case "Client.activeSession":
 		if e.ComplexityRoot.Client.ActiveSession == nil {
@@ -670,6 +708,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ConsentReceipt.Path(childComplexity), true
+
+	case "EmailAddressSettings.allowSubaddresses":
+		if e.ComplexityRoot.EmailAddressSettings.AllowSubaddresses == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EmailAddressSettings.AllowSubaddresses(childComplexity), true
+	case "EmailAddressSettings.enabled":
+		if e.ComplexityRoot.EmailAddressSettings.Enabled == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EmailAddressSettings.Enabled(childComplexity), true
+	case "EmailAddressSettings.required":
+		if e.ComplexityRoot.EmailAddressSettings.Required == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EmailAddressSettings.Required(childComplexity), true
+	case "EmailAddressSettings.strategies":
+		if e.ComplexityRoot.EmailAddressSettings.Strategies == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EmailAddressSettings.Strategies(childComplexity), true
+	case "EmailAddressSettings.verifyAtSignUp":
+		if e.ComplexityRoot.EmailAddressSettings.VerifyAtSignUp == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EmailAddressSettings.VerifyAtSignUp(childComplexity), true
 
 	case "ExternalAccountSettings.providers":
 		if e.ComplexityRoot.ExternalAccountSettings.Providers == nil {
@@ -746,6 +815,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InstanceSettings.AppName(childComplexity), true
+	case "InstanceSettings.botProtection":
+		if e.ComplexityRoot.InstanceSettings.BotProtection == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettings.BotProtection(childComplexity), true
+	case "InstanceSettings.codeLifetimeSeconds":
+		if e.ComplexityRoot.InstanceSettings.CodeLifetimeSeconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettings.CodeLifetimeSeconds(childComplexity), true
 	case "InstanceSettings.defaultCountry":
 		if e.ComplexityRoot.InstanceSettings.DefaultCountry == nil {
 			break
@@ -758,6 +839,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InstanceSettings.EmailAddress(childComplexity), true
+	case "InstanceSettings.enumerationProtection":
+		if e.ComplexityRoot.InstanceSettings.EnumerationProtection == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettings.EnumerationProtection(childComplexity), true
 	case "InstanceSettings.externalAccount":
 		if e.ComplexityRoot.InstanceSettings.ExternalAccount == nil {
 			break
@@ -770,6 +857,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InstanceSettings.FirstName(childComplexity), true
+	case "InstanceSettings.invitationLifetimeSeconds":
+		if e.ComplexityRoot.InstanceSettings.InvitationLifetimeSeconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettings.InvitationLifetimeSeconds(childComplexity), true
 	case "InstanceSettings.lastName":
 		if e.ComplexityRoot.InstanceSettings.LastName == nil {
 			break
@@ -800,6 +893,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InstanceSettings.ProgressiveSignUp(childComplexity), true
+	case "InstanceSettings.resendIntervalSeconds":
+		if e.ComplexityRoot.InstanceSettings.ResendIntervalSeconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettings.ResendIntervalSeconds(childComplexity), true
+	case "InstanceSettings.restrictions":
+		if e.ComplexityRoot.InstanceSettings.Restrictions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettings.Restrictions(childComplexity), true
+	case "InstanceSettings.sendingLimits":
+		if e.ComplexityRoot.InstanceSettings.SendingLimits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettings.SendingLimits(childComplexity), true
 	case "InstanceSettings.sessionLifetimeSeconds":
 		if e.ComplexityRoot.InstanceSettings.SessionLifetimeSeconds == nil {
 			break
@@ -1323,12 +1434,55 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PasswordSettings.MinLength(childComplexity), true
+	case "PasswordSettings.rejectBreached":
+		if e.ComplexityRoot.PasswordSettings.RejectBreached == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PasswordSettings.RejectBreached(childComplexity), true
+	case "PasswordSettings.rejectCommon":
+		if e.ComplexityRoot.PasswordSettings.RejectCommon == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PasswordSettings.RejectCommon(childComplexity), true
+	case "PasswordSettings.rejectContext":
+		if e.ComplexityRoot.PasswordSettings.RejectContext == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PasswordSettings.RejectContext(childComplexity), true
 	case "PasswordSettings.required":
 		if e.ComplexityRoot.PasswordSettings.Required == nil {
 			break
 		}
 
 		return e.ComplexityRoot.PasswordSettings.Required(childComplexity), true
+
+	case "PhoneNumberSettings.countries":
+		if e.ComplexityRoot.PhoneNumberSettings.Countries == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhoneNumberSettings.Countries(childComplexity), true
+	case "PhoneNumberSettings.enabled":
+		if e.ComplexityRoot.PhoneNumberSettings.Enabled == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhoneNumberSettings.Enabled(childComplexity), true
+	case "PhoneNumberSettings.required":
+		if e.ComplexityRoot.PhoneNumberSettings.Required == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhoneNumberSettings.Required(childComplexity), true
+	case "PhoneNumberSettings.verifyAtSignUp":
+		if e.ComplexityRoot.PhoneNumberSettings.VerifyAtSignUp == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhoneNumberSettings.VerifyAtSignUp(childComplexity), true
 
 	case "ProviderSettings.callbackUrl":
 		if e.ComplexityRoot.ProviderSettings.CallbackURL == nil {
@@ -1618,6 +1772,44 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RedirectChallenge.URL(childComplexity), true
+
+	case "RestrictionSettings.allowlist":
+		if e.ComplexityRoot.RestrictionSettings.Allowlist == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RestrictionSettings.Allowlist(childComplexity), true
+	case "RestrictionSettings.blocklist":
+		if e.ComplexityRoot.RestrictionSettings.Blocklist == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RestrictionSettings.Blocklist(childComplexity), true
+
+	case "SendingLimits.emailsPerDay":
+		if e.ComplexityRoot.SendingLimits.EmailsPerDay == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SendingLimits.EmailsPerDay(childComplexity), true
+	case "SendingLimits.perAddressPerHour":
+		if e.ComplexityRoot.SendingLimits.PerAddressPerHour == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SendingLimits.PerAddressPerHour(childComplexity), true
+	case "SendingLimits.textMessagesPerDay":
+		if e.ComplexityRoot.SendingLimits.TextMessagesPerDay == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SendingLimits.TextMessagesPerDay(childComplexity), true
+	case "SendingLimits.textMessagesPerRangePerHour":
+		if e.ComplexityRoot.SendingLimits.TextMessagesPerRangePerHour == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SendingLimits.TextMessagesPerRangePerHour(childComplexity), true
 
 	case "Session.createdAt":
 		if e.ComplexityRoot.Session.CreatedAt == nil {
@@ -2383,6 +2575,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.UsernameSettings.Required(childComplexity), true
+	case "UsernameSettings.reserved":
+		if e.ComplexityRoot.UsernameSettings.Reserved == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UsernameSettings.Reserved(childComplexity), true
 
 	case "VerificationError.code":
 		if e.ComplexityRoot.VerificationError.Code == nil {
@@ -2618,7 +2816,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
-		ec.unmarshalInputAddressSettingsInput,
+		ec.unmarshalInputBotProtectionSettingsInput,
+		ec.unmarshalInputEmailAddressSettingsInput,
 		ec.unmarshalInputExternalAccountSettingsInput,
 		ec.unmarshalInputFieldSettingsInput,
 		ec.unmarshalInputInstanceSettingsUpdateInput,
@@ -2626,7 +2825,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputInvitationRevokeInput,
 		ec.unmarshalInputLegalConsentSettingsInput,
 		ec.unmarshalInputPasswordSettingsInput,
+		ec.unmarshalInputPhoneNumberSettingsInput,
 		ec.unmarshalInputProviderSettingsInput,
+		ec.unmarshalInputRestrictionSettingsInput,
+		ec.unmarshalInputSendingLimitsInput,
 		ec.unmarshalInputSessionCodeInput,
 		ec.unmarshalInputSessionCreateInput,
 		ec.unmarshalInputSessionEndInput,
@@ -3993,8 +4195,8 @@ type InstanceSettings {
   progressiveSignUp: Boolean!
   signUpMode: SignUpMode!
   appName: String!
-  emailAddress: AddressSettings!
-  phoneNumber: AddressSettings!
+  emailAddress: EmailAddressSettings!
+  phoneNumber: PhoneNumberSettings!
   username: UsernameSettings!
   web3Wallet: WalletSettings!
   externalAccount: ExternalAccountSettings!
@@ -4002,6 +4204,17 @@ type InstanceSettings {
   firstName: FieldSettings!
   lastName: FieldSettings!
   legalConsent: LegalConsentSettings!
+  "Whose addresses are taken."
+  restrictions: RestrictionSettings!
+  botProtection: BotProtectionSettings!
+  """
+  Keeps who has an address from those who have not proven control over it: a taken
+  address is answered like a free one, and its owner is told by a message. Usernames
+  are told at once all the same.
+  """
+  enumerationProtection: Boolean!
+  sendingLimits: SendingLimits!
+  "The country assumed for phone numbers without a country code (ISO 3166-1 alpha-2)."
   defaultCountry: String
   "Test addresses (` + "`" + `…+test@…` + "`" + `) and numbers (555-0100 to 555-0199) take the code 424242, and nothing is sent to them."
   testMode: Boolean!
@@ -4012,8 +4225,15 @@ type InstanceSettings {
   letter: of the web, or of a native app (com.example.app:/sign-up, RFC 8252).
   """
   allowedRedirects: [String!]!
+  "From its creation to its deadline."
   signUpLifetimeSeconds: Int!
   sessionLifetimeSeconds: Int!
+  "How long a code, a link, or another challenge can be answered."
+  codeLifetimeSeconds: Int!
+  "How long starting the same verification again sends nothing."
+  resendIntervalSeconds: Int!
+  "Of an invitation that does not say so itself."
+  invitationLifetimeSeconds: Int!
   "What to know about these settings on this server."
   warnings: [SettingsWarning!]!
   updatedAt: DateTime!
@@ -4025,12 +4245,67 @@ type FieldSettings {
   required: Boolean!
 }
 
-type AddressSettings {
+type EmailAddressSettings {
   enabled: Boolean!
   "Honoured under Progressive Sign Up only."
   required: Boolean!
   "Off: a claim is enough, and is stored as unverified."
   verifyAtSignUp: Boolean!
+  "The ways to verify that people may choose from."
+  strategies: [VerificationStrategy!]!
+  "Whether addresses such as ` + "`" + `jane+news@example.com` + "`" + ` (RFC 5233) are taken. Test addresses are, in test mode."
+  allowSubaddresses: Boolean!
+}
+
+type PhoneNumberSettings {
+  enabled: Boolean!
+  "Honoured under Progressive Sign Up only."
+  required: Boolean!
+  "Off: a claim is enough, and is stored as unverified."
+  verifyAtSignUp: Boolean!
+  "The countries (ISO 3166-1 alpha-2) whose numbers are taken; any where empty."
+  countries: [String!]!
+}
+
+"""
+An entry is an address (` + "`" + `jane@example.com` + "`" + `), a domain (` + "`" + `example.com` + "`" + `), a domain's
+subdomains (` + "`" + `*.example.com` + "`" + `), or phone numbers by their beginning (` + "`" + `+4420*` + "`" + `) or whole.
+"""
+type RestrictionSettings {
+  """
+  Where it has an entry for email addresses, only those on it are taken; so with phone
+  numbers. It wins over the blocklist. People with an invitation need not be on it.
+  """
+  allowlist: [String!]!
+  blocklist: [String!]!
+}
+
+"Who opens a sign-up has to show that a person does."
+type BotProtectionSettings {
+  provider: BotProtectionProvider!
+  siteKey: String
+  "The secret key itself is never shown."
+  secretKeySet: Boolean!
+}
+
+enum BotProtectionProvider {
+  "Nobody is asked."
+  NONE
+  "Cloudflare Turnstile."
+  TURNSTILE
+  HCAPTCHA
+}
+
+"How many messages are sent at most; each refills evenly over its time."
+type SendingLimits {
+  "To one address or number, 1 to 60."
+  perAddressPerHour: Int!
+  "To all addresses together."
+  emailsPerDay: Int!
+  "To all numbers together."
+  textMessagesPerDay: Int!
+  "To the numbers that differ in their last four digits only, against traffic pumping."
+  textMessagesPerRangePerHour: Int!
 }
 
 type WalletSettings {
@@ -4082,15 +4357,29 @@ enum ProviderPreset {
 type UsernameSettings {
   enabled: Boolean!
   required: Boolean!
+  "In Unicode code points."
   minLength: Int!
   maxLength: Int!
+  "Names that nobody may take, in any spelling."
+  reserved: [String!]!
 }
 
 type PasswordSettings {
   enabled: Boolean!
   required: Boolean!
+  "In Unicode code points."
   minLength: Int!
   maxLength: Int!
+  "Refuses passwords that everybody tries first; the list is part of the server."
+  rejectCommon: Boolean!
+  "Refuses passwords made of the app's name or the person's own names and addresses."
+  rejectContext: Boolean!
+  """
+  Refuses passwords known from breaches. The server is asked that the deployment names
+  (k-anonymity: it sees the first five digits of a hash); where it does not answer, a
+  list that is part of this server stands in.
+  """
+  rejectBreached: Boolean!
 }
 
 type LegalConsentSettings {
@@ -4130,8 +4419,8 @@ input InstanceSettingsUpdateInput {
   progressiveSignUp: Boolean
   signUpMode: SignUpMode
   appName: String
-  emailAddress: AddressSettingsInput
-  phoneNumber: AddressSettingsInput
+  emailAddress: EmailAddressSettingsInput
+  phoneNumber: PhoneNumberSettingsInput
   username: UsernameSettingsInput
   web3Wallet: WalletSettingsInput
   externalAccount: ExternalAccountSettingsInput
@@ -4139,6 +4428,10 @@ input InstanceSettingsUpdateInput {
   firstName: FieldSettingsInput
   lastName: FieldSettingsInput
   legalConsent: LegalConsentSettingsInput
+  restrictions: RestrictionSettingsInput
+  botProtection: BotProtectionSettingsInput
+  enumerationProtection: Boolean
+  sendingLimits: SendingLimitsInput
   "An empty string removes it."
   defaultCountry: String
   testMode: Boolean
@@ -4150,6 +4443,12 @@ input InstanceSettingsUpdateInput {
   signUpLifetimeSeconds: Int
   "60 seconds to 400 days."
   sessionLifetimeSeconds: Int
+  "60 seconds to an hour."
+  codeLifetimeSeconds: Int
+  "10 seconds to 10 minutes."
+  resendIntervalSeconds: Int
+  "60 seconds to a year."
+  invitationLifetimeSeconds: Int
 }
 
 input FieldSettingsInput {
@@ -4191,10 +4490,46 @@ input ProviderSettingsInput {
   trustEmail: Boolean
 }
 
-input AddressSettingsInput {
+input EmailAddressSettingsInput {
   enabled: Boolean
   required: Boolean
   verifyAtSignUp: Boolean
+  "Replaces the list: EMAIL_CODE, EMAIL_LINK or both."
+  strategies: [VerificationStrategy!]
+  allowSubaddresses: Boolean
+}
+
+input PhoneNumberSettingsInput {
+  enabled: Boolean
+  required: Boolean
+  verifyAtSignUp: Boolean
+  "Replaces the list."
+  countries: [String!]
+}
+
+input RestrictionSettingsInput {
+  "Replaces the list; at most 1,000 entries."
+  allowlist: [String!]
+  "Replaces the list; at most 1,000 entries."
+  blocklist: [String!]
+}
+
+input BotProtectionSettingsInput {
+  provider: BotProtectionProvider
+  siteKey: String
+  "Write only."
+  secretKey: String
+}
+
+input SendingLimitsInput {
+  "1 to 60."
+  perAddressPerHour: Int
+  "1 to 10,000,000."
+  emailsPerDay: Int
+  "1 to 10,000,000."
+  textMessagesPerDay: Int
+  "1 to 100,000."
+  textMessagesPerRangePerHour: Int
 }
 
 input UsernameSettingsInput {
@@ -4204,6 +4539,8 @@ input UsernameSettingsInput {
   minLength: Int
   "1 to 64."
   maxLength: Int
+  "Replaces the list; at most 1,000 names."
+  reserved: [String!]
 }
 
 input PasswordSettingsInput {
@@ -4213,6 +4550,9 @@ input PasswordSettingsInput {
   minLength: Int
   "64 to 256."
   maxLength: Int
+  rejectCommon: Boolean
+  rejectContext: Boolean
+  rejectBreached: Boolean
 }
 
 input LegalConsentSettingsInput {
@@ -4236,16 +4576,16 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
 
-func (ec *executionContext) childFields_AddressSettings(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func (ec *executionContext) childFields_BotProtectionSettings(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
-	case "enabled":
-		return ec.fieldContext_AddressSettings_enabled(ctx, field)
-	case "required":
-		return ec.fieldContext_AddressSettings_required(ctx, field)
-	case "verifyAtSignUp":
-		return ec.fieldContext_AddressSettings_verifyAtSignUp(ctx, field)
+	case "provider":
+		return ec.fieldContext_BotProtectionSettings_provider(ctx, field)
+	case "siteKey":
+		return ec.fieldContext_BotProtectionSettings_siteKey(ctx, field)
+	case "secretKeySet":
+		return ec.fieldContext_BotProtectionSettings_secretKeySet(ctx, field)
 	}
-	return nil, fmt.Errorf("no field named %q was found under type AddressSettings", field.Name)
+	return nil, fmt.Errorf("no field named %q was found under type BotProtectionSettings", field.Name)
 }
 
 func (ec *executionContext) childFields_Client(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4272,6 +4612,22 @@ func (ec *executionContext) childFields_ConsentReceipt(ctx context.Context, fiel
 		return ec.fieldContext_ConsentReceipt_path(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ConsentReceipt", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailAddressSettings(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "enabled":
+		return ec.fieldContext_EmailAddressSettings_enabled(ctx, field)
+	case "required":
+		return ec.fieldContext_EmailAddressSettings_required(ctx, field)
+	case "verifyAtSignUp":
+		return ec.fieldContext_EmailAddressSettings_verifyAtSignUp(ctx, field)
+	case "strategies":
+		return ec.fieldContext_EmailAddressSettings_strategies(ctx, field)
+	case "allowSubaddresses":
+		return ec.fieldContext_EmailAddressSettings_allowSubaddresses(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailAddressSettings", field.Name)
 }
 
 func (ec *executionContext) childFields_ExternalAccountSettings(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4338,6 +4694,14 @@ func (ec *executionContext) childFields_InstanceSettings(ctx context.Context, fi
 		return ec.fieldContext_InstanceSettings_lastName(ctx, field)
 	case "legalConsent":
 		return ec.fieldContext_InstanceSettings_legalConsent(ctx, field)
+	case "restrictions":
+		return ec.fieldContext_InstanceSettings_restrictions(ctx, field)
+	case "botProtection":
+		return ec.fieldContext_InstanceSettings_botProtection(ctx, field)
+	case "enumerationProtection":
+		return ec.fieldContext_InstanceSettings_enumerationProtection(ctx, field)
+	case "sendingLimits":
+		return ec.fieldContext_InstanceSettings_sendingLimits(ctx, field)
 	case "defaultCountry":
 		return ec.fieldContext_InstanceSettings_defaultCountry(ctx, field)
 	case "testMode":
@@ -4350,6 +4714,12 @@ func (ec *executionContext) childFields_InstanceSettings(ctx context.Context, fi
 		return ec.fieldContext_InstanceSettings_signUpLifetimeSeconds(ctx, field)
 	case "sessionLifetimeSeconds":
 		return ec.fieldContext_InstanceSettings_sessionLifetimeSeconds(ctx, field)
+	case "codeLifetimeSeconds":
+		return ec.fieldContext_InstanceSettings_codeLifetimeSeconds(ctx, field)
+	case "resendIntervalSeconds":
+		return ec.fieldContext_InstanceSettings_resendIntervalSeconds(ctx, field)
+	case "invitationLifetimeSeconds":
+		return ec.fieldContext_InstanceSettings_invitationLifetimeSeconds(ctx, field)
 	case "warnings":
 		return ec.fieldContext_InstanceSettings_warnings(ctx, field)
 	case "updatedAt":
@@ -4506,8 +4876,28 @@ func (ec *executionContext) childFields_PasswordSettings(ctx context.Context, fi
 		return ec.fieldContext_PasswordSettings_minLength(ctx, field)
 	case "maxLength":
 		return ec.fieldContext_PasswordSettings_maxLength(ctx, field)
+	case "rejectCommon":
+		return ec.fieldContext_PasswordSettings_rejectCommon(ctx, field)
+	case "rejectContext":
+		return ec.fieldContext_PasswordSettings_rejectContext(ctx, field)
+	case "rejectBreached":
+		return ec.fieldContext_PasswordSettings_rejectBreached(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PasswordSettings", field.Name)
+}
+
+func (ec *executionContext) childFields_PhoneNumberSettings(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "enabled":
+		return ec.fieldContext_PhoneNumberSettings_enabled(ctx, field)
+	case "required":
+		return ec.fieldContext_PhoneNumberSettings_required(ctx, field)
+	case "verifyAtSignUp":
+		return ec.fieldContext_PhoneNumberSettings_verifyAtSignUp(ctx, field)
+	case "countries":
+		return ec.fieldContext_PhoneNumberSettings_countries(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PhoneNumberSettings", field.Name)
 }
 
 func (ec *executionContext) childFields_ProviderSettings(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4594,6 +4984,30 @@ func (ec *executionContext) childFields_PublicSettings(ctx context.Context, fiel
 		return ec.fieldContext_PublicSettings_version(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PublicSettings", field.Name)
+}
+
+func (ec *executionContext) childFields_RestrictionSettings(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "allowlist":
+		return ec.fieldContext_RestrictionSettings_allowlist(ctx, field)
+	case "blocklist":
+		return ec.fieldContext_RestrictionSettings_blocklist(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RestrictionSettings", field.Name)
+}
+
+func (ec *executionContext) childFields_SendingLimits(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "perAddressPerHour":
+		return ec.fieldContext_SendingLimits_perAddressPerHour(ctx, field)
+	case "emailsPerDay":
+		return ec.fieldContext_SendingLimits_emailsPerDay(ctx, field)
+	case "textMessagesPerDay":
+		return ec.fieldContext_SendingLimits_textMessagesPerDay(ctx, field)
+	case "textMessagesPerRangePerHour":
+		return ec.fieldContext_SendingLimits_textMessagesPerRangePerHour(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SendingLimits", field.Name)
 }
 
 func (ec *executionContext) childFields_Session(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4996,6 +5410,8 @@ func (ec *executionContext) childFields_UsernameSettings(ctx context.Context, fi
 		return ec.fieldContext_UsernameSettings_minLength(ctx, field)
 	case "maxLength":
 		return ec.fieldContext_UsernameSettings_maxLength(ctx, field)
+	case "reserved":
+		return ec.fieldContext_UsernameSettings_reserved(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UsernameSettings", field.Name)
 }
@@ -5720,62 +6136,62 @@ func (ec *executionContext) field___Type_fields_args(ctx context.Context, rawArg
 
 // region    **************************** field.gotpl *****************************
 
-func (ec *executionContext) _AddressSettings_enabled(ctx context.Context, field graphql.CollectedField, obj *AddressSettings) (ret graphql.Marshaler) {
+func (ec *executionContext) _BotProtectionSettings_provider(ctx context.Context, field graphql.CollectedField, obj *BotProtectionSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AddressSettings_enabled(ctx, field)
+			return ec.fieldContext_BotProtectionSettings_provider(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Enabled, nil
+			return obj.Provider, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return ec.marshalNBoolean2bool(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v BotProtectionProvider) graphql.Marshaler {
+			return ec.marshalNBotProtectionProvider2stepwiseᚋgraphᚐBotProtectionProvider(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_AddressSettings_enabled(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AddressSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
+func (ec *executionContext) fieldContext_BotProtectionSettings_provider(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BotProtectionSettings", field, false, false, errors.New("field of type BotProtectionProvider does not have child fields"))
 }
 
-func (ec *executionContext) _AddressSettings_required(ctx context.Context, field graphql.CollectedField, obj *AddressSettings) (ret graphql.Marshaler) {
+func (ec *executionContext) _BotProtectionSettings_siteKey(ctx context.Context, field graphql.CollectedField, obj *BotProtectionSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AddressSettings_required(ctx, field)
+			return ec.fieldContext_BotProtectionSettings_siteKey(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Required, nil
+			return obj.SiteKey, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return ec.marshalNBoolean2bool(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
-func (ec *executionContext) fieldContext_AddressSettings_required(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AddressSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
+func (ec *executionContext) fieldContext_BotProtectionSettings_siteKey(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BotProtectionSettings", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _AddressSettings_verifyAtSignUp(ctx context.Context, field graphql.CollectedField, obj *AddressSettings) (ret graphql.Marshaler) {
+func (ec *executionContext) _BotProtectionSettings_secretKeySet(ctx context.Context, field graphql.CollectedField, obj *BotProtectionSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AddressSettings_verifyAtSignUp(ctx, field)
+			return ec.fieldContext_BotProtectionSettings_secretKeySet(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.VerifyAtSignUp, nil
+			return obj.SecretKeySet, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
@@ -5785,8 +6201,8 @@ func (ec *executionContext) _AddressSettings_verifyAtSignUp(ctx context.Context,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_AddressSettings_verifyAtSignUp(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AddressSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
+func (ec *executionContext) fieldContext_BotProtectionSettings_secretKeySet(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BotProtectionSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _Client_id(ctx context.Context, field graphql.CollectedField, obj *Client) (ret graphql.Marshaler) {
@@ -6021,6 +6437,121 @@ func (ec *executionContext) _ConsentReceipt_path(ctx context.Context, field grap
 }
 func (ec *executionContext) fieldContext_ConsentReceipt_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ConsentReceipt", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _EmailAddressSettings_enabled(ctx context.Context, field graphql.CollectedField, obj *EmailAddressSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EmailAddressSettings_enabled(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Enabled, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EmailAddressSettings_enabled(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EmailAddressSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _EmailAddressSettings_required(ctx context.Context, field graphql.CollectedField, obj *EmailAddressSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EmailAddressSettings_required(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Required, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EmailAddressSettings_required(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EmailAddressSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _EmailAddressSettings_verifyAtSignUp(ctx context.Context, field graphql.CollectedField, obj *EmailAddressSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EmailAddressSettings_verifyAtSignUp(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VerifyAtSignUp, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EmailAddressSettings_verifyAtSignUp(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EmailAddressSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _EmailAddressSettings_strategies(ctx context.Context, field graphql.CollectedField, obj *EmailAddressSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EmailAddressSettings_strategies(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Strategies, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []VerificationStrategy) graphql.Marshaler {
+			return ec.marshalNVerificationStrategy2ᚕstepwiseᚋgraphᚐVerificationStrategyᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EmailAddressSettings_strategies(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EmailAddressSettings", field, false, false, errors.New("field of type VerificationStrategy does not have child fields"))
+}
+
+func (ec *executionContext) _EmailAddressSettings_allowSubaddresses(ctx context.Context, field graphql.CollectedField, obj *EmailAddressSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EmailAddressSettings_allowSubaddresses(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AllowSubaddresses, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EmailAddressSettings_allowSubaddresses(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EmailAddressSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _ExternalAccountSettings_required(ctx context.Context, field graphql.CollectedField, obj *ExternalAccountSettings) (ret graphql.Marshaler) {
@@ -6343,8 +6874,8 @@ func (ec *executionContext) _InstanceSettings_emailAddress(ctx context.Context, 
 			return obj.EmailAddress, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *AddressSettings) graphql.Marshaler {
-			return ec.marshalNAddressSettings2ᚖstepwiseᚋgraphᚐAddressSettings(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *EmailAddressSettings) graphql.Marshaler {
+			return ec.marshalNEmailAddressSettings2ᚖstepwiseᚋgraphᚐEmailAddressSettings(ctx, selections, v)
 		},
 		true,
 		true,
@@ -6357,7 +6888,7 @@ func (ec *executionContext) fieldContext_InstanceSettings_emailAddress(_ context
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_AddressSettings(ctx, field)
+			return ec.childFields_EmailAddressSettings(ctx, field)
 		},
 	}
 	return fc, nil
@@ -6375,8 +6906,8 @@ func (ec *executionContext) _InstanceSettings_phoneNumber(ctx context.Context, f
 			return obj.PhoneNumber, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *AddressSettings) graphql.Marshaler {
-			return ec.marshalNAddressSettings2ᚖstepwiseᚋgraphᚐAddressSettings(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *PhoneNumberSettings) graphql.Marshaler {
+			return ec.marshalNPhoneNumberSettings2ᚖstepwiseᚋgraphᚐPhoneNumberSettings(ctx, selections, v)
 		},
 		true,
 		true,
@@ -6389,7 +6920,7 @@ func (ec *executionContext) fieldContext_InstanceSettings_phoneNumber(_ context.
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_AddressSettings(ctx, field)
+			return ec.childFields_PhoneNumberSettings(ctx, field)
 		},
 	}
 	return fc, nil
@@ -6619,6 +7150,125 @@ func (ec *executionContext) fieldContext_InstanceSettings_legalConsent(_ context
 	return fc, nil
 }
 
+func (ec *executionContext) _InstanceSettings_restrictions(ctx context.Context, field graphql.CollectedField, obj *InstanceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettings_restrictions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Restrictions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *RestrictionSettings) graphql.Marshaler {
+			return ec.marshalNRestrictionSettings2ᚖstepwiseᚋgraphᚐRestrictionSettings(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettings_restrictions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InstanceSettings",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RestrictionSettings(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _InstanceSettings_botProtection(ctx context.Context, field graphql.CollectedField, obj *InstanceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettings_botProtection(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BotProtection, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *BotProtectionSettings) graphql.Marshaler {
+			return ec.marshalNBotProtectionSettings2ᚖstepwiseᚋgraphᚐBotProtectionSettings(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettings_botProtection(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InstanceSettings",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BotProtectionSettings(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _InstanceSettings_enumerationProtection(ctx context.Context, field graphql.CollectedField, obj *InstanceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettings_enumerationProtection(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EnumerationProtection, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettings_enumerationProtection(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InstanceSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _InstanceSettings_sendingLimits(ctx context.Context, field graphql.CollectedField, obj *InstanceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettings_sendingLimits(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SendingLimits, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SendingLimits) graphql.Marshaler {
+			return ec.marshalNSendingLimits2ᚖstepwiseᚋgraphᚐSendingLimits(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettings_sendingLimits(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InstanceSettings",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SendingLimits(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _InstanceSettings_defaultCountry(ctx context.Context, field graphql.CollectedField, obj *InstanceSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6754,6 +7404,75 @@ func (ec *executionContext) _InstanceSettings_sessionLifetimeSeconds(ctx context
 	)
 }
 func (ec *executionContext) fieldContext_InstanceSettings_sessionLifetimeSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InstanceSettings", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _InstanceSettings_codeLifetimeSeconds(ctx context.Context, field graphql.CollectedField, obj *InstanceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettings_codeLifetimeSeconds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CodeLifetimeSeconds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettings_codeLifetimeSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InstanceSettings", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _InstanceSettings_resendIntervalSeconds(ctx context.Context, field graphql.CollectedField, obj *InstanceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettings_resendIntervalSeconds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ResendIntervalSeconds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettings_resendIntervalSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InstanceSettings", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _InstanceSettings_invitationLifetimeSeconds(ctx context.Context, field graphql.CollectedField, obj *InstanceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettings_invitationLifetimeSeconds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InvitationLifetimeSeconds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettings_invitationLifetimeSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("InstanceSettings", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
@@ -8706,6 +9425,167 @@ func (ec *executionContext) fieldContext_PasswordSettings_maxLength(_ context.Co
 	return graphql.NewScalarFieldContext("PasswordSettings", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _PasswordSettings_rejectCommon(ctx context.Context, field graphql.CollectedField, obj *PasswordSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PasswordSettings_rejectCommon(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RejectCommon, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PasswordSettings_rejectCommon(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PasswordSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _PasswordSettings_rejectContext(ctx context.Context, field graphql.CollectedField, obj *PasswordSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PasswordSettings_rejectContext(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RejectContext, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PasswordSettings_rejectContext(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PasswordSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _PasswordSettings_rejectBreached(ctx context.Context, field graphql.CollectedField, obj *PasswordSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PasswordSettings_rejectBreached(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RejectBreached, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PasswordSettings_rejectBreached(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PasswordSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _PhoneNumberSettings_enabled(ctx context.Context, field graphql.CollectedField, obj *PhoneNumberSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PhoneNumberSettings_enabled(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Enabled, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PhoneNumberSettings_enabled(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PhoneNumberSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _PhoneNumberSettings_required(ctx context.Context, field graphql.CollectedField, obj *PhoneNumberSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PhoneNumberSettings_required(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Required, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PhoneNumberSettings_required(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PhoneNumberSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _PhoneNumberSettings_verifyAtSignUp(ctx context.Context, field graphql.CollectedField, obj *PhoneNumberSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PhoneNumberSettings_verifyAtSignUp(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VerifyAtSignUp, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PhoneNumberSettings_verifyAtSignUp(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PhoneNumberSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _PhoneNumberSettings_countries(ctx context.Context, field graphql.CollectedField, obj *PhoneNumberSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PhoneNumberSettings_countries(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Countries, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PhoneNumberSettings_countries(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PhoneNumberSettings", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _ProviderSettings_name(ctx context.Context, field graphql.CollectedField, obj *ProviderSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9953,6 +10833,144 @@ func (ec *executionContext) _RedirectChallenge_url(ctx context.Context, field gr
 }
 func (ec *executionContext) fieldContext_RedirectChallenge_url(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("RedirectChallenge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _RestrictionSettings_allowlist(ctx context.Context, field graphql.CollectedField, obj *RestrictionSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RestrictionSettings_allowlist(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Allowlist, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RestrictionSettings_allowlist(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RestrictionSettings", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _RestrictionSettings_blocklist(ctx context.Context, field graphql.CollectedField, obj *RestrictionSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RestrictionSettings_blocklist(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Blocklist, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RestrictionSettings_blocklist(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RestrictionSettings", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SendingLimits_perAddressPerHour(ctx context.Context, field graphql.CollectedField, obj *SendingLimits) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SendingLimits_perAddressPerHour(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PerAddressPerHour, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SendingLimits_perAddressPerHour(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SendingLimits", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SendingLimits_emailsPerDay(ctx context.Context, field graphql.CollectedField, obj *SendingLimits) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SendingLimits_emailsPerDay(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EmailsPerDay, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SendingLimits_emailsPerDay(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SendingLimits", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SendingLimits_textMessagesPerDay(ctx context.Context, field graphql.CollectedField, obj *SendingLimits) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SendingLimits_textMessagesPerDay(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TextMessagesPerDay, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SendingLimits_textMessagesPerDay(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SendingLimits", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SendingLimits_textMessagesPerRangePerHour(ctx context.Context, field graphql.CollectedField, obj *SendingLimits) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SendingLimits_textMessagesPerRangePerHour(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TextMessagesPerRangePerHour, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SendingLimits_textMessagesPerRangePerHour(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SendingLimits", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _Session_id(ctx context.Context, field graphql.CollectedField, obj *Session) (ret graphql.Marshaler) {
@@ -13124,6 +14142,29 @@ func (ec *executionContext) fieldContext_UsernameSettings_maxLength(_ context.Co
 	return graphql.NewScalarFieldContext("UsernameSettings", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _UsernameSettings_reserved(ctx context.Context, field graphql.CollectedField, obj *UsernameSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UsernameSettings_reserved(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reserved, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UsernameSettings_reserved(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UsernameSettings", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _VerificationError_code(ctx context.Context, field graphql.CollectedField, obj *VerificationError) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15101,8 +16142,8 @@ func (ec *executionContext) fieldContext___Type_isOneOf(_ context.Context, field
 
 // region    **************************** input.gotpl *****************************
 
-func (ec *executionContext) unmarshalInputAddressSettingsInput(ctx context.Context, obj any) (AddressSettingsInput, error) {
-	var it AddressSettingsInput
+func (ec *executionContext) unmarshalInputBotProtectionSettingsInput(ctx context.Context, obj any) (BotProtectionSettingsInput, error) {
+	var it BotProtectionSettingsInput
 	if obj == nil {
 		return it, nil
 	}
@@ -15112,7 +16153,51 @@ func (ec *executionContext) unmarshalInputAddressSettingsInput(ctx context.Conte
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"enabled", "required", "verifyAtSignUp"}
+	fieldsInOrder := [...]string{"provider", "siteKey", "secretKey"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "provider":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("provider"))
+			data, err := ec.unmarshalOBotProtectionProvider2ᚖstepwiseᚋgraphᚐBotProtectionProvider(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Provider = graphql.OmittableOf(data)
+		case "siteKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("siteKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SiteKey = graphql.OmittableOf(data)
+		case "secretKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("secretKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SecretKey = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputEmailAddressSettingsInput(ctx context.Context, obj any) (EmailAddressSettingsInput, error) {
+	var it EmailAddressSettingsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"enabled", "required", "verifyAtSignUp", "strategies", "allowSubaddresses"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -15140,6 +16225,20 @@ func (ec *executionContext) unmarshalInputAddressSettingsInput(ctx context.Conte
 				return it, err
 			}
 			it.VerifyAtSignUp = graphql.OmittableOf(data)
+		case "strategies":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("strategies"))
+			data, err := ec.unmarshalOVerificationStrategy2ᚕstepwiseᚋgraphᚐVerificationStrategyᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Strategies = graphql.OmittableOf(data)
+		case "allowSubaddresses":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("allowSubaddresses"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AllowSubaddresses = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -15237,7 +16336,7 @@ func (ec *executionContext) unmarshalInputInstanceSettingsUpdateInput(ctx contex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"expectedVersion", "progressiveSignUp", "signUpMode", "appName", "emailAddress", "phoneNumber", "username", "web3Wallet", "externalAccount", "password", "firstName", "lastName", "legalConsent", "defaultCountry", "testMode", "allowedOrigins", "allowedRedirects", "signUpLifetimeSeconds", "sessionLifetimeSeconds"}
+	fieldsInOrder := [...]string{"expectedVersion", "progressiveSignUp", "signUpMode", "appName", "emailAddress", "phoneNumber", "username", "web3Wallet", "externalAccount", "password", "firstName", "lastName", "legalConsent", "restrictions", "botProtection", "enumerationProtection", "sendingLimits", "defaultCountry", "testMode", "allowedOrigins", "allowedRedirects", "signUpLifetimeSeconds", "sessionLifetimeSeconds", "codeLifetimeSeconds", "resendIntervalSeconds", "invitationLifetimeSeconds"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -15274,14 +16373,14 @@ func (ec *executionContext) unmarshalInputInstanceSettingsUpdateInput(ctx contex
 			it.AppName = graphql.OmittableOf(data)
 		case "emailAddress":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("emailAddress"))
-			data, err := ec.unmarshalOAddressSettingsInput2ᚖstepwiseᚋgraphᚐAddressSettingsInput(ctx, v)
+			data, err := ec.unmarshalOEmailAddressSettingsInput2ᚖstepwiseᚋgraphᚐEmailAddressSettingsInput(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.EmailAddress = graphql.OmittableOf(data)
 		case "phoneNumber":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phoneNumber"))
-			data, err := ec.unmarshalOAddressSettingsInput2ᚖstepwiseᚋgraphᚐAddressSettingsInput(ctx, v)
+			data, err := ec.unmarshalOPhoneNumberSettingsInput2ᚖstepwiseᚋgraphᚐPhoneNumberSettingsInput(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -15335,6 +16434,34 @@ func (ec *executionContext) unmarshalInputInstanceSettingsUpdateInput(ctx contex
 				return it, err
 			}
 			it.LegalConsent = graphql.OmittableOf(data)
+		case "restrictions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("restrictions"))
+			data, err := ec.unmarshalORestrictionSettingsInput2ᚖstepwiseᚋgraphᚐRestrictionSettingsInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Restrictions = graphql.OmittableOf(data)
+		case "botProtection":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("botProtection"))
+			data, err := ec.unmarshalOBotProtectionSettingsInput2ᚖstepwiseᚋgraphᚐBotProtectionSettingsInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.BotProtection = graphql.OmittableOf(data)
+		case "enumerationProtection":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("enumerationProtection"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EnumerationProtection = graphql.OmittableOf(data)
+		case "sendingLimits":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sendingLimits"))
+			data, err := ec.unmarshalOSendingLimitsInput2ᚖstepwiseᚋgraphᚐSendingLimitsInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SendingLimits = graphql.OmittableOf(data)
 		case "defaultCountry":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("defaultCountry"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -15377,6 +16504,27 @@ func (ec *executionContext) unmarshalInputInstanceSettingsUpdateInput(ctx contex
 				return it, err
 			}
 			it.SessionLifetimeSeconds = graphql.OmittableOf(data)
+		case "codeLifetimeSeconds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("codeLifetimeSeconds"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CodeLifetimeSeconds = graphql.OmittableOf(data)
+		case "resendIntervalSeconds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("resendIntervalSeconds"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ResendIntervalSeconds = graphql.OmittableOf(data)
+		case "invitationLifetimeSeconds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("invitationLifetimeSeconds"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.InvitationLifetimeSeconds = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -15553,7 +16701,7 @@ func (ec *executionContext) unmarshalInputPasswordSettingsInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"enabled", "required", "minLength", "maxLength"}
+	fieldsInOrder := [...]string{"enabled", "required", "minLength", "maxLength", "rejectCommon", "rejectContext", "rejectBreached"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -15588,6 +16736,78 @@ func (ec *executionContext) unmarshalInputPasswordSettingsInput(ctx context.Cont
 				return it, err
 			}
 			it.MaxLength = graphql.OmittableOf(data)
+		case "rejectCommon":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rejectCommon"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RejectCommon = graphql.OmittableOf(data)
+		case "rejectContext":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rejectContext"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RejectContext = graphql.OmittableOf(data)
+		case "rejectBreached":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rejectBreached"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RejectBreached = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputPhoneNumberSettingsInput(ctx context.Context, obj any) (PhoneNumberSettingsInput, error) {
+	var it PhoneNumberSettingsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"enabled", "required", "verifyAtSignUp", "countries"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "enabled":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("enabled"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Enabled = graphql.OmittableOf(data)
+		case "required":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("required"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Required = graphql.OmittableOf(data)
+		case "verifyAtSignUp":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("verifyAtSignUp"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.VerifyAtSignUp = graphql.OmittableOf(data)
+		case "countries":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("countries"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Countries = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -15688,6 +16908,94 @@ func (ec *executionContext) unmarshalInputProviderSettingsInput(ctx context.Cont
 				return it, err
 			}
 			it.TrustEmail = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRestrictionSettingsInput(ctx context.Context, obj any) (RestrictionSettingsInput, error) {
+	var it RestrictionSettingsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"allowlist", "blocklist"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "allowlist":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("allowlist"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Allowlist = graphql.OmittableOf(data)
+		case "blocklist":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("blocklist"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Blocklist = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputSendingLimitsInput(ctx context.Context, obj any) (SendingLimitsInput, error) {
+	var it SendingLimitsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"perAddressPerHour", "emailsPerDay", "textMessagesPerDay", "textMessagesPerRangePerHour"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "perAddressPerHour":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("perAddressPerHour"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PerAddressPerHour = graphql.OmittableOf(data)
+		case "emailsPerDay":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("emailsPerDay"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EmailsPerDay = graphql.OmittableOf(data)
+		case "textMessagesPerDay":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("textMessagesPerDay"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TextMessagesPerDay = graphql.OmittableOf(data)
+		case "textMessagesPerRangePerHour":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("textMessagesPerRangePerHour"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TextMessagesPerRangePerHour = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -16427,7 +17735,7 @@ func (ec *executionContext) unmarshalInputUsernameSettingsInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"enabled", "required", "minLength", "maxLength"}
+	fieldsInOrder := [...]string{"enabled", "required", "minLength", "maxLength", "reserved"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -16462,6 +17770,13 @@ func (ec *executionContext) unmarshalInputUsernameSettingsInput(ctx context.Cont
 				return it, err
 			}
 			it.MaxLength = graphql.OmittableOf(data)
+		case "reserved":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reserved"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reserved = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -16967,10 +18282,10 @@ func (ec *executionContext) _VerificationChallenge(ctx context.Context, sel ast.
 
 // region    **************************** object.gotpl ****************************
 
-var addressSettingsImplementors = []string{"AddressSettings"}
+var botProtectionSettingsImplementors = []string{"BotProtectionSettings"}
 
-func (ec *executionContext) _AddressSettings(ctx context.Context, sel ast.SelectionSet, obj *AddressSettings) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, addressSettingsImplementors)
+func (ec *executionContext) _BotProtectionSettings(ctx context.Context, sel ast.SelectionSet, obj *BotProtectionSettings) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, botProtectionSettingsImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferredFieldSet := graphql.NewFieldSet(nil)
@@ -16978,19 +18293,19 @@ func (ec *executionContext) _AddressSettings(ctx context.Context, sel ast.Select
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("AddressSettings")
-		case "enabled":
-			out.Values[i] = ec._AddressSettings_enabled(ctx, field, obj)
+			out.Values[i] = graphql.MarshalString("BotProtectionSettings")
+		case "provider":
+			out.Values[i] = ec._BotProtectionSettings_provider(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
-		case "required":
-			out.Values[i] = ec._AddressSettings_required(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+		case "siteKey":
+			out.Values[i] = ec._BotProtectionSettings_siteKey(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
-		case "verifyAtSignUp":
-			out.Values[i] = ec._AddressSettings_verifyAtSignUp(ctx, field, obj)
+		case "secretKeySet":
+			out.Values[i] = ec._BotProtectionSettings_secretKeySet(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -17135,6 +18450,64 @@ func (ec *executionContext) _ConsentReceipt(ctx context.Context, sel ast.Selecti
 			}
 		case "path":
 			out.Values[i] = ec._ConsentReceipt_path(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var emailAddressSettingsImplementors = []string{"EmailAddressSettings"}
+
+func (ec *executionContext) _EmailAddressSettings(ctx context.Context, sel ast.SelectionSet, obj *EmailAddressSettings) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, emailAddressSettingsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("EmailAddressSettings")
+		case "enabled":
+			out.Values[i] = ec._EmailAddressSettings_enabled(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "required":
+			out.Values[i] = ec._EmailAddressSettings_required(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "verifyAtSignUp":
+			out.Values[i] = ec._EmailAddressSettings_verifyAtSignUp(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "strategies":
+			out.Values[i] = ec._EmailAddressSettings_strategies(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "allowSubaddresses":
+			out.Values[i] = ec._EmailAddressSettings_allowSubaddresses(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -17380,6 +18753,26 @@ func (ec *executionContext) _InstanceSettings(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "restrictions":
+			out.Values[i] = ec._InstanceSettings_restrictions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "botProtection":
+			out.Values[i] = ec._InstanceSettings_botProtection(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "enumerationProtection":
+			out.Values[i] = ec._InstanceSettings_enumerationProtection(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "sendingLimits":
+			out.Values[i] = ec._InstanceSettings_sendingLimits(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "defaultCountry":
 			out.Values[i] = ec._InstanceSettings_defaultCountry(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -17407,6 +18800,21 @@ func (ec *executionContext) _InstanceSettings(ctx context.Context, sel ast.Selec
 			}
 		case "sessionLifetimeSeconds":
 			out.Values[i] = ec._InstanceSettings_sessionLifetimeSeconds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "codeLifetimeSeconds":
+			out.Values[i] = ec._InstanceSettings_codeLifetimeSeconds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "resendIntervalSeconds":
+			out.Values[i] = ec._InstanceSettings_resendIntervalSeconds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "invitationLifetimeSeconds":
+			out.Values[i] = ec._InstanceSettings_invitationLifetimeSeconds(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -18203,6 +19611,74 @@ func (ec *executionContext) _PasswordSettings(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "rejectCommon":
+			out.Values[i] = ec._PasswordSettings_rejectCommon(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rejectContext":
+			out.Values[i] = ec._PasswordSettings_rejectContext(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rejectBreached":
+			out.Values[i] = ec._PasswordSettings_rejectBreached(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var phoneNumberSettingsImplementors = []string{"PhoneNumberSettings"}
+
+func (ec *executionContext) _PhoneNumberSettings(ctx context.Context, sel ast.SelectionSet, obj *PhoneNumberSettings) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, phoneNumberSettingsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PhoneNumberSettings")
+		case "enabled":
+			out.Values[i] = ec._PhoneNumberSettings_enabled(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "required":
+			out.Values[i] = ec._PhoneNumberSettings_required(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "verifyAtSignUp":
+			out.Values[i] = ec._PhoneNumberSettings_verifyAtSignUp(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "countries":
+			out.Values[i] = ec._PhoneNumberSettings_countries(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -18800,6 +20276,102 @@ func (ec *executionContext) _RedirectChallenge(ctx context.Context, sel ast.Sele
 			out.Values[i] = graphql.MarshalString("RedirectChallenge")
 		case "url":
 			out.Values[i] = ec._RedirectChallenge_url(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var restrictionSettingsImplementors = []string{"RestrictionSettings"}
+
+func (ec *executionContext) _RestrictionSettings(ctx context.Context, sel ast.SelectionSet, obj *RestrictionSettings) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, restrictionSettingsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RestrictionSettings")
+		case "allowlist":
+			out.Values[i] = ec._RestrictionSettings_allowlist(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "blocklist":
+			out.Values[i] = ec._RestrictionSettings_blocklist(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var sendingLimitsImplementors = []string{"SendingLimits"}
+
+func (ec *executionContext) _SendingLimits(ctx context.Context, sel ast.SelectionSet, obj *SendingLimits) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, sendingLimitsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SendingLimits")
+		case "perAddressPerHour":
+			out.Values[i] = ec._SendingLimits_perAddressPerHour(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "emailsPerDay":
+			out.Values[i] = ec._SendingLimits_emailsPerDay(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "textMessagesPerDay":
+			out.Values[i] = ec._SendingLimits_textMessagesPerDay(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "textMessagesPerRangePerHour":
+			out.Values[i] = ec._SendingLimits_textMessagesPerRangePerHour(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -20319,6 +21891,11 @@ func (ec *executionContext) _UsernameSettings(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "reserved":
+			out.Values[i] = ec._UsernameSettings_reserved(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -21282,16 +22859,6 @@ func (ec *executionContext) marshalNAccess2ᚕstepwiseᚋgraphᚐAccessᚄ(ctx c
 	return ret
 }
 
-func (ec *executionContext) marshalNAddressSettings2ᚖstepwiseᚋgraphᚐAddressSettings(ctx context.Context, sel ast.SelectionSet, v *AddressSettings) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._AddressSettings(ctx, sel, v)
-}
-
 func (ec *executionContext) unmarshalNBoolean2bool(ctx context.Context, v any) (bool, error) {
 	res, err := graphql.UnmarshalBoolean(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -21308,6 +22875,26 @@ func (ec *executionContext) marshalNBoolean2bool(ctx context.Context, sel ast.Se
 	return res
 }
 
+func (ec *executionContext) unmarshalNBotProtectionProvider2stepwiseᚋgraphᚐBotProtectionProvider(ctx context.Context, v any) (BotProtectionProvider, error) {
+	var res BotProtectionProvider
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNBotProtectionProvider2stepwiseᚋgraphᚐBotProtectionProvider(ctx context.Context, sel ast.SelectionSet, v BotProtectionProvider) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNBotProtectionSettings2ᚖstepwiseᚋgraphᚐBotProtectionSettings(ctx context.Context, sel ast.SelectionSet, v *BotProtectionSettings) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._BotProtectionSettings(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNDateTime2timeᚐTime(ctx context.Context, v any) (time.Time, error) {
 	res, err := graphql.UnmarshalTime(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -21322,6 +22909,16 @@ func (ec *executionContext) marshalNDateTime2timeᚐTime(ctx context.Context, se
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) marshalNEmailAddressSettings2ᚖstepwiseᚋgraphᚐEmailAddressSettings(ctx context.Context, sel ast.SelectionSet, v *EmailAddressSettings) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._EmailAddressSettings(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNExternalAccountSettings2ᚖstepwiseᚋgraphᚐExternalAccountSettings(ctx context.Context, sel ast.SelectionSet, v *ExternalAccountSettings) graphql.Marshaler {
@@ -21612,6 +23209,16 @@ func (ec *executionContext) marshalNPasswordSettings2ᚖstepwiseᚋgraphᚐPassw
 	return ec._PasswordSettings(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNPhoneNumberSettings2ᚖstepwiseᚋgraphᚐPhoneNumberSettings(ctx context.Context, sel ast.SelectionSet, v *PhoneNumberSettings) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._PhoneNumberSettings(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNProviderSettings2stepwiseᚋgraphᚐProviderSettings(ctx context.Context, sel ast.SelectionSet, v ProviderSettings) graphql.Marshaler {
 	return ec._ProviderSettings(ctx, sel, &v)
 }
@@ -21685,6 +23292,26 @@ func (ec *executionContext) marshalNPublicSettings2ᚖstepwiseᚋgraphᚐPublicS
 		return graphql.Null
 	}
 	return ec._PublicSettings(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRestrictionSettings2ᚖstepwiseᚋgraphᚐRestrictionSettings(ctx context.Context, sel ast.SelectionSet, v *RestrictionSettings) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._RestrictionSettings(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNSendingLimits2ᚖstepwiseᚋgraphᚐSendingLimits(ctx context.Context, sel ast.SelectionSet, v *SendingLimits) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._SendingLimits(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNSession2stepwiseᚋgraphᚐSession(ctx context.Context, sel ast.SelectionSet, v Session) graphql.Marshaler {
@@ -22662,14 +24289,6 @@ func (ec *executionContext) marshalN__TypeKind2string(ctx context.Context, sel a
 	return res
 }
 
-func (ec *executionContext) unmarshalOAddressSettingsInput2ᚖstepwiseᚋgraphᚐAddressSettingsInput(ctx context.Context, v any) (*AddressSettingsInput, error) {
-	if v == nil {
-		return nil, nil
-	}
-	res, err := ec.unmarshalInputAddressSettingsInput(ctx, v)
-	return &res, graphql.ErrorOnPath(ctx, err)
-}
-
 func (ec *executionContext) unmarshalOBoolean2bool(ctx context.Context, v any) (bool, error) {
 	res, err := graphql.UnmarshalBoolean(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -22698,6 +24317,30 @@ func (ec *executionContext) marshalOBoolean2ᚖbool(ctx context.Context, sel ast
 	_ = ctx
 	res := graphql.MarshalBoolean(*v)
 	return res
+}
+
+func (ec *executionContext) unmarshalOBotProtectionProvider2ᚖstepwiseᚋgraphᚐBotProtectionProvider(ctx context.Context, v any) (*BotProtectionProvider, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(BotProtectionProvider)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOBotProtectionProvider2ᚖstepwiseᚋgraphᚐBotProtectionProvider(ctx context.Context, sel ast.SelectionSet, v *BotProtectionProvider) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
+func (ec *executionContext) unmarshalOBotProtectionSettingsInput2ᚖstepwiseᚋgraphᚐBotProtectionSettingsInput(ctx context.Context, v any) (*BotProtectionSettingsInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputBotProtectionSettingsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOClient2ᚖstepwiseᚋgraphᚐClient(ctx context.Context, sel ast.SelectionSet, v *Client) graphql.Marshaler {
@@ -22748,6 +24391,14 @@ func (ec *executionContext) marshalOEmailAddress2ᚖstring(ctx context.Context, 
 	_ = ctx
 	res := graphql.MarshalString(*v)
 	return res
+}
+
+func (ec *executionContext) unmarshalOEmailAddressSettingsInput2ᚖstepwiseᚋgraphᚐEmailAddressSettingsInput(ctx context.Context, v any) (*EmailAddressSettingsInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputEmailAddressSettingsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalOExternalAccountSettingsInput2ᚖstepwiseᚋgraphᚐExternalAccountSettingsInput(ctx context.Context, v any) (*ExternalAccountSettingsInput, error) {
@@ -22933,6 +24584,14 @@ func (ec *executionContext) marshalOPhoneNumber2ᚖstring(ctx context.Context, s
 	return res
 }
 
+func (ec *executionContext) unmarshalOPhoneNumberSettingsInput2ᚖstepwiseᚋgraphᚐPhoneNumberSettingsInput(ctx context.Context, v any) (*PhoneNumberSettingsInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputPhoneNumberSettingsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalOProviderPreset2ᚖstepwiseᚋgraphᚐProviderPreset(ctx context.Context, v any) (*ProviderPreset, error) {
 	if v == nil {
 		return nil, nil
@@ -22964,6 +24623,22 @@ func (ec *executionContext) unmarshalOProviderSettingsInput2ᚕstepwiseᚋgraph�
 		}
 	}
 	return res, nil
+}
+
+func (ec *executionContext) unmarshalORestrictionSettingsInput2ᚖstepwiseᚋgraphᚐRestrictionSettingsInput(ctx context.Context, v any) (*RestrictionSettingsInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputRestrictionSettingsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOSendingLimitsInput2ᚖstepwiseᚋgraphᚐSendingLimitsInput(ctx context.Context, v any) (*SendingLimitsInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputSendingLimitsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOSession2ᚖstepwiseᚋgraphᚐSession(ctx context.Context, sel ast.SelectionSet, v *Session) graphql.Marshaler {
@@ -23190,6 +24865,42 @@ func (ec *executionContext) unmarshalOVerificationStartInput2ᚕstepwiseᚋgraph
 		}
 	}
 	return res, nil
+}
+
+func (ec *executionContext) unmarshalOVerificationStrategy2ᚕstepwiseᚋgraphᚐVerificationStrategyᚄ(ctx context.Context, v any) ([]VerificationStrategy, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]VerificationStrategy, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNVerificationStrategy2stepwiseᚋgraphᚐVerificationStrategy(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOVerificationStrategy2ᚕstepwiseᚋgraphᚐVerificationStrategyᚄ(ctx context.Context, sel ast.SelectionSet, v []VerificationStrategy) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNVerificationStrategy2stepwiseᚋgraphᚐVerificationStrategy(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalOWalletSettingsInput2ᚖstepwiseᚋgraphᚐWalletSettingsInput(ctx context.Context, v any) (*WalletSettingsInput, error) {

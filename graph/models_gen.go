@@ -22,18 +22,19 @@ type VerificationChallenge interface {
 	IsVerificationChallenge()
 }
 
-type AddressSettings struct {
-	Enabled bool `json:"enabled"`
-	// Honoured under Progressive Sign Up only.
-	Required bool `json:"required"`
-	// Off: a claim is enough, and is stored as unverified.
-	VerifyAtSignUp bool `json:"verifyAtSignUp"`
+// Who opens a sign-up has to show that a person does.
+type BotProtectionSettings struct {
+	Provider BotProtectionProvider `json:"provider"`
+	SiteKey  *string               `json:"siteKey,omitempty"`
+	// The secret key itself is never shown.
+	SecretKeySet bool `json:"secretKeySet"`
 }
 
-type AddressSettingsInput struct {
-	Enabled        graphql.Omittable[*bool] `json:"enabled,omitempty"`
-	Required       graphql.Omittable[*bool] `json:"required,omitempty"`
-	VerifyAtSignUp graphql.Omittable[*bool] `json:"verifyAtSignUp,omitempty"`
+type BotProtectionSettingsInput struct {
+	Provider graphql.Omittable[*BotProtectionProvider] `json:"provider,omitempty"`
+	SiteKey  graphql.Omittable[*string]                `json:"siteKey,omitempty"`
+	// Write only.
+	SecretKey graphql.Omittable[*string] `json:"secretKey,omitempty"`
 }
 
 // One browser or device.
@@ -65,6 +66,27 @@ type ConsentReceipt struct {
 	AcceptedAt      time.Time `json:"acceptedAt"`
 	// The way by which the sign-up came in: FORM, OAUTH, WALLET or TICKET.
 	Path string `json:"path"`
+}
+
+type EmailAddressSettings struct {
+	Enabled bool `json:"enabled"`
+	// Honoured under Progressive Sign Up only.
+	Required bool `json:"required"`
+	// Off: a claim is enough, and is stored as unverified.
+	VerifyAtSignUp bool `json:"verifyAtSignUp"`
+	// The ways to verify that people may choose from.
+	Strategies []VerificationStrategy `json:"strategies"`
+	// Whether addresses such as `jane+news@example.com` (RFC 5233) are taken. Test addresses are, in test mode.
+	AllowSubaddresses bool `json:"allowSubaddresses"`
+}
+
+type EmailAddressSettingsInput struct {
+	Enabled        graphql.Omittable[*bool] `json:"enabled,omitempty"`
+	Required       graphql.Omittable[*bool] `json:"required,omitempty"`
+	VerifyAtSignUp graphql.Omittable[*bool] `json:"verifyAtSignUp,omitempty"`
+	// Replaces the list: EMAIL_CODE, EMAIL_LINK or both.
+	Strategies        graphql.Omittable[[]VerificationStrategy] `json:"strategies,omitempty"`
+	AllowSubaddresses graphql.Omittable[*bool]                  `json:"allowSubaddresses,omitempty"`
 }
 
 // External accounts are enabled where a provider is.
@@ -112,8 +134,8 @@ type InstanceSettings struct {
 	ProgressiveSignUp bool                     `json:"progressiveSignUp"`
 	SignUpMode        SignUpMode               `json:"signUpMode"`
 	AppName           string                   `json:"appName"`
-	EmailAddress      *AddressSettings         `json:"emailAddress"`
-	PhoneNumber       *AddressSettings         `json:"phoneNumber"`
+	EmailAddress      *EmailAddressSettings    `json:"emailAddress"`
+	PhoneNumber       *PhoneNumberSettings     `json:"phoneNumber"`
 	Username          *UsernameSettings        `json:"username"`
 	Web3Wallet        *WalletSettings          `json:"web3Wallet"`
 	ExternalAccount   *ExternalAccountSettings `json:"externalAccount"`
@@ -121,16 +143,32 @@ type InstanceSettings struct {
 	FirstName         *FieldSettings           `json:"firstName"`
 	LastName          *FieldSettings           `json:"lastName"`
 	LegalConsent      *LegalConsentSettings    `json:"legalConsent"`
-	DefaultCountry    *string                  `json:"defaultCountry,omitempty"`
+	// Whose addresses are taken.
+	Restrictions  *RestrictionSettings   `json:"restrictions"`
+	BotProtection *BotProtectionSettings `json:"botProtection"`
+	// Keeps who has an address from those who have not proven control over it: a taken
+	// address is answered like a free one, and its owner is told by a message. Usernames
+	// are told at once all the same.
+	EnumerationProtection bool           `json:"enumerationProtection"`
+	SendingLimits         *SendingLimits `json:"sendingLimits"`
+	// The country assumed for phone numbers without a country code (ISO 3166-1 alpha-2).
+	DefaultCountry *string `json:"defaultCountry,omitempty"`
 	// Test addresses (`…+test@…`) and numbers (555-0100 to 555-0199) take the code 424242, and nothing is sent to them.
 	TestMode bool `json:"testMode"`
 	// Origins of pages that may call this API, besides its own.
 	AllowedOrigins []string `json:"allowedOrigins"`
 	// Addresses to which people may be sent back from a provider or a mail, each to the
 	// letter: of the web, or of a native app (com.example.app:/sign-up, RFC 8252).
-	AllowedRedirects       []string `json:"allowedRedirects"`
-	SignUpLifetimeSeconds  int      `json:"signUpLifetimeSeconds"`
-	SessionLifetimeSeconds int      `json:"sessionLifetimeSeconds"`
+	AllowedRedirects []string `json:"allowedRedirects"`
+	// From its creation to its deadline.
+	SignUpLifetimeSeconds  int `json:"signUpLifetimeSeconds"`
+	SessionLifetimeSeconds int `json:"sessionLifetimeSeconds"`
+	// How long a code, a link, or another challenge can be answered.
+	CodeLifetimeSeconds int `json:"codeLifetimeSeconds"`
+	// How long starting the same verification again sends nothing.
+	ResendIntervalSeconds int `json:"resendIntervalSeconds"`
+	// Of an invitation that does not say so itself.
+	InvitationLifetimeSeconds int `json:"invitationLifetimeSeconds"`
 	// What to know about these settings on this server.
 	Warnings  []SettingsWarning `json:"warnings"`
 	UpdatedAt time.Time         `json:"updatedAt"`
@@ -140,19 +178,23 @@ type InstanceSettings struct {
 // What is left out, or null, stays as it is.
 type InstanceSettingsUpdateInput struct {
 	// Refuses the change if the settings are no longer at this version.
-	ExpectedVersion   graphql.Omittable[*int]                          `json:"expectedVersion,omitempty"`
-	ProgressiveSignUp graphql.Omittable[*bool]                         `json:"progressiveSignUp,omitempty"`
-	SignUpMode        graphql.Omittable[*SignUpMode]                   `json:"signUpMode,omitempty"`
-	AppName           graphql.Omittable[*string]                       `json:"appName,omitempty"`
-	EmailAddress      graphql.Omittable[*AddressSettingsInput]         `json:"emailAddress,omitempty"`
-	PhoneNumber       graphql.Omittable[*AddressSettingsInput]         `json:"phoneNumber,omitempty"`
-	Username          graphql.Omittable[*UsernameSettingsInput]        `json:"username,omitempty"`
-	Web3Wallet        graphql.Omittable[*WalletSettingsInput]          `json:"web3Wallet,omitempty"`
-	ExternalAccount   graphql.Omittable[*ExternalAccountSettingsInput] `json:"externalAccount,omitempty"`
-	Password          graphql.Omittable[*PasswordSettingsInput]        `json:"password,omitempty"`
-	FirstName         graphql.Omittable[*FieldSettingsInput]           `json:"firstName,omitempty"`
-	LastName          graphql.Omittable[*FieldSettingsInput]           `json:"lastName,omitempty"`
-	LegalConsent      graphql.Omittable[*LegalConsentSettingsInput]    `json:"legalConsent,omitempty"`
+	ExpectedVersion       graphql.Omittable[*int]                          `json:"expectedVersion,omitempty"`
+	ProgressiveSignUp     graphql.Omittable[*bool]                         `json:"progressiveSignUp,omitempty"`
+	SignUpMode            graphql.Omittable[*SignUpMode]                   `json:"signUpMode,omitempty"`
+	AppName               graphql.Omittable[*string]                       `json:"appName,omitempty"`
+	EmailAddress          graphql.Omittable[*EmailAddressSettingsInput]    `json:"emailAddress,omitempty"`
+	PhoneNumber           graphql.Omittable[*PhoneNumberSettingsInput]     `json:"phoneNumber,omitempty"`
+	Username              graphql.Omittable[*UsernameSettingsInput]        `json:"username,omitempty"`
+	Web3Wallet            graphql.Omittable[*WalletSettingsInput]          `json:"web3Wallet,omitempty"`
+	ExternalAccount       graphql.Omittable[*ExternalAccountSettingsInput] `json:"externalAccount,omitempty"`
+	Password              graphql.Omittable[*PasswordSettingsInput]        `json:"password,omitempty"`
+	FirstName             graphql.Omittable[*FieldSettingsInput]           `json:"firstName,omitempty"`
+	LastName              graphql.Omittable[*FieldSettingsInput]           `json:"lastName,omitempty"`
+	LegalConsent          graphql.Omittable[*LegalConsentSettingsInput]    `json:"legalConsent,omitempty"`
+	Restrictions          graphql.Omittable[*RestrictionSettingsInput]     `json:"restrictions,omitempty"`
+	BotProtection         graphql.Omittable[*BotProtectionSettingsInput]   `json:"botProtection,omitempty"`
+	EnumerationProtection graphql.Omittable[*bool]                         `json:"enumerationProtection,omitempty"`
+	SendingLimits         graphql.Omittable[*SendingLimitsInput]           `json:"sendingLimits,omitempty"`
 	// An empty string removes it.
 	DefaultCountry graphql.Omittable[*string] `json:"defaultCountry,omitempty"`
 	TestMode       graphql.Omittable[*bool]   `json:"testMode,omitempty"`
@@ -164,6 +206,12 @@ type InstanceSettingsUpdateInput struct {
 	SignUpLifetimeSeconds graphql.Omittable[*int] `json:"signUpLifetimeSeconds,omitempty"`
 	// 60 seconds to 400 days.
 	SessionLifetimeSeconds graphql.Omittable[*int] `json:"sessionLifetimeSeconds,omitempty"`
+	// 60 seconds to an hour.
+	CodeLifetimeSeconds graphql.Omittable[*int] `json:"codeLifetimeSeconds,omitempty"`
+	// 10 seconds to 10 minutes.
+	ResendIntervalSeconds graphql.Omittable[*int] `json:"resendIntervalSeconds,omitempty"`
+	// 60 seconds to a year.
+	InvitationLifetimeSeconds graphql.Omittable[*int] `json:"invitationLifetimeSeconds,omitempty"`
 }
 
 type InstanceSettingsUpdatePayload struct {
@@ -288,10 +336,19 @@ type PasswordRules struct {
 }
 
 type PasswordSettings struct {
-	Enabled   bool `json:"enabled"`
-	Required  bool `json:"required"`
-	MinLength int  `json:"minLength"`
-	MaxLength int  `json:"maxLength"`
+	Enabled  bool `json:"enabled"`
+	Required bool `json:"required"`
+	// In Unicode code points.
+	MinLength int `json:"minLength"`
+	MaxLength int `json:"maxLength"`
+	// Refuses passwords that everybody tries first; the list is part of the server.
+	RejectCommon bool `json:"rejectCommon"`
+	// Refuses passwords made of the app's name or the person's own names and addresses.
+	RejectContext bool `json:"rejectContext"`
+	// Refuses passwords known from breaches. The server is asked that the deployment names
+	// (k-anonymity: it sees the first five digits of a hash); where it does not answer, a
+	// list that is part of this server stands in.
+	RejectBreached bool `json:"rejectBreached"`
 }
 
 type PasswordSettingsInput struct {
@@ -300,7 +357,28 @@ type PasswordSettingsInput struct {
 	// 8 to 64.
 	MinLength graphql.Omittable[*int] `json:"minLength,omitempty"`
 	// 64 to 256.
-	MaxLength graphql.Omittable[*int] `json:"maxLength,omitempty"`
+	MaxLength      graphql.Omittable[*int]  `json:"maxLength,omitempty"`
+	RejectCommon   graphql.Omittable[*bool] `json:"rejectCommon,omitempty"`
+	RejectContext  graphql.Omittable[*bool] `json:"rejectContext,omitempty"`
+	RejectBreached graphql.Omittable[*bool] `json:"rejectBreached,omitempty"`
+}
+
+type PhoneNumberSettings struct {
+	Enabled bool `json:"enabled"`
+	// Honoured under Progressive Sign Up only.
+	Required bool `json:"required"`
+	// Off: a claim is enough, and is stored as unverified.
+	VerifyAtSignUp bool `json:"verifyAtSignUp"`
+	// The countries (ISO 3166-1 alpha-2) whose numbers are taken; any where empty.
+	Countries []string `json:"countries"`
+}
+
+type PhoneNumberSettingsInput struct {
+	Enabled        graphql.Omittable[*bool] `json:"enabled,omitempty"`
+	Required       graphql.Omittable[*bool] `json:"required,omitempty"`
+	VerifyAtSignUp graphql.Omittable[*bool] `json:"verifyAtSignUp,omitempty"`
+	// Replaces the list.
+	Countries graphql.Omittable[[]string] `json:"countries,omitempty"`
 }
 
 // An OAuth 2.0 or OpenID Connect provider.
@@ -397,6 +475,45 @@ type RedirectChallenge struct {
 }
 
 func (RedirectChallenge) IsVerificationChallenge() {}
+
+// An entry is an address (`jane@example.com`), a domain (`example.com`), a domain's
+// subdomains (`*.example.com`), or phone numbers by their beginning (`+4420*`) or whole.
+type RestrictionSettings struct {
+	// Where it has an entry for email addresses, only those on it are taken; so with phone
+	// numbers. It wins over the blocklist. People with an invitation need not be on it.
+	Allowlist []string `json:"allowlist"`
+	Blocklist []string `json:"blocklist"`
+}
+
+type RestrictionSettingsInput struct {
+	// Replaces the list; at most 1,000 entries.
+	Allowlist graphql.Omittable[[]string] `json:"allowlist,omitempty"`
+	// Replaces the list; at most 1,000 entries.
+	Blocklist graphql.Omittable[[]string] `json:"blocklist,omitempty"`
+}
+
+// How many messages are sent at most; each refills evenly over its time.
+type SendingLimits struct {
+	// To one address or number, 1 to 60.
+	PerAddressPerHour int `json:"perAddressPerHour"`
+	// To all addresses together.
+	EmailsPerDay int `json:"emailsPerDay"`
+	// To all numbers together.
+	TextMessagesPerDay int `json:"textMessagesPerDay"`
+	// To the numbers that differ in their last four digits only, against traffic pumping.
+	TextMessagesPerRangePerHour int `json:"textMessagesPerRangePerHour"`
+}
+
+type SendingLimitsInput struct {
+	// 1 to 60.
+	PerAddressPerHour graphql.Omittable[*int] `json:"perAddressPerHour,omitempty"`
+	// 1 to 10,000,000.
+	EmailsPerDay graphql.Omittable[*int] `json:"emailsPerDay,omitempty"`
+	// 1 to 10,000,000.
+	TextMessagesPerDay graphql.Omittable[*int] `json:"textMessagesPerDay,omitempty"`
+	// 1 to 100,000.
+	TextMessagesPerRangePerHour graphql.Omittable[*int] `json:"textMessagesPerRangePerHour,omitempty"`
+}
 
 // A user's presence on a client.
 type Session struct {
@@ -796,10 +913,13 @@ type UsernameRules struct {
 }
 
 type UsernameSettings struct {
-	Enabled   bool `json:"enabled"`
-	Required  bool `json:"required"`
-	MinLength int  `json:"minLength"`
-	MaxLength int  `json:"maxLength"`
+	Enabled  bool `json:"enabled"`
+	Required bool `json:"required"`
+	// In Unicode code points.
+	MinLength int `json:"minLength"`
+	MaxLength int `json:"maxLength"`
+	// Names that nobody may take, in any spelling.
+	Reserved []string `json:"reserved"`
 }
 
 type UsernameSettingsInput struct {
@@ -809,6 +929,8 @@ type UsernameSettingsInput struct {
 	MinLength graphql.Omittable[*int] `json:"minLength,omitempty"`
 	// 1 to 64.
 	MaxLength graphql.Omittable[*int] `json:"maxLength,omitempty"`
+	// Replaces the list; at most 1,000 names.
+	Reserved graphql.Omittable[[]string] `json:"reserved,omitempty"`
 }
 
 type VerificationError struct {
@@ -1027,6 +1149,65 @@ func (e *Access) UnmarshalJSON(b []byte) error {
 }
 
 func (e Access) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+type BotProtectionProvider string
+
+const (
+	// Nobody is asked.
+	BotProtectionProviderNone BotProtectionProvider = "NONE"
+	// Cloudflare Turnstile.
+	BotProtectionProviderTurnstile BotProtectionProvider = "TURNSTILE"
+	BotProtectionProviderHcaptcha  BotProtectionProvider = "HCAPTCHA"
+)
+
+var AllBotProtectionProvider = []BotProtectionProvider{
+	BotProtectionProviderNone,
+	BotProtectionProviderTurnstile,
+	BotProtectionProviderHcaptcha,
+}
+
+func (e BotProtectionProvider) IsValid() bool {
+	switch e {
+	case BotProtectionProviderNone, BotProtectionProviderTurnstile, BotProtectionProviderHcaptcha:
+		return true
+	}
+	return false
+}
+
+func (e BotProtectionProvider) String() string {
+	return string(e)
+}
+
+func (e *BotProtectionProvider) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = BotProtectionProvider(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid BotProtectionProvider", str)
+	}
+	return nil
+}
+
+func (e BotProtectionProvider) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *BotProtectionProvider) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e BotProtectionProvider) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -56,23 +56,44 @@ func instanceSettings(s signup.InstanceSettings, callbackURL func(provider strin
 	field := func(f signup.FieldSettings) *graph.FieldSettings {
 		return &graph.FieldSettings{Enabled: f.Enabled, Required: f.Required}
 	}
-	address := func(a signup.AddressSettings) *graph.AddressSettings {
-		return &graph.AddressSettings{Enabled: a.Enabled, Required: a.Required, VerifyAtSignUp: a.VerifyAtSignUp}
-	}
 	g := &graph.InstanceSettings{
 		Version: int(s.Version), ProgressiveSignUp: s.ProgressiveSignUp, SignUpMode: graph.SignUpMode(s.SignUpMode), AppName: s.AppName,
-		EmailAddress: address(s.EmailAddress), PhoneNumber: address(s.PhoneNumber),
-		Username:        &graph.UsernameSettings{Enabled: s.Username.Enabled, Required: s.Username.Required, MinLength: s.Username.MinLength, MaxLength: s.Username.MaxLength},
+		EmailAddress: &graph.EmailAddressSettings{
+			Enabled: s.EmailAddress.Enabled, Required: s.EmailAddress.Required, VerifyAtSignUp: s.EmailAddress.VerifyAtSignUp,
+			Strategies: []graph.VerificationStrategy{}, AllowSubaddresses: s.EmailAddress.AllowSubaddresses,
+		},
+		PhoneNumber: &graph.PhoneNumberSettings{
+			Enabled: s.PhoneNumber.Enabled, Required: s.PhoneNumber.Required, VerifyAtSignUp: s.PhoneNumber.VerifyAtSignUp, Countries: s.PhoneNumber.Countries,
+		},
+		Username: &graph.UsernameSettings{
+			Enabled: s.Username.Enabled, Required: s.Username.Required, MinLength: s.Username.MinLength, MaxLength: s.Username.MaxLength, Reserved: s.Username.Reserved,
+		},
 		Web3Wallet:      &graph.WalletSettings{Enabled: s.Web3Wallet.Enabled, Required: s.Web3Wallet.Required, ChainIds: chains(s.Web3Wallet.ChainIDs)},
 		ExternalAccount: &graph.ExternalAccountSettings{Required: s.ExternalAccount.Required, Providers: []graph.ProviderSettings{}},
-		Password:        &graph.PasswordSettings{Enabled: s.Password.Enabled, Required: s.Password.Required, MinLength: s.Password.MinLength, MaxLength: s.Password.MaxLength},
-		FirstName:       field(s.FirstName), LastName: field(s.LastName),
+		Password: &graph.PasswordSettings{
+			Enabled: s.Password.Enabled, Required: s.Password.Required, MinLength: s.Password.MinLength, MaxLength: s.Password.MaxLength,
+			RejectCommon: s.Password.RejectCommon, RejectContext: s.Password.RejectContext, RejectBreached: s.Password.RejectBreached,
+		},
+		FirstName: field(s.FirstName), LastName: field(s.LastName),
 		LegalConsent: &graph.LegalConsentSettings{
 			Enabled: s.LegalConsent.Enabled, DocumentVersion: s.LegalConsent.DocumentVersion, DocumentURL: orNil(s.LegalConsent.DocumentURL),
 		},
+		Restrictions: &graph.RestrictionSettings{Allowlist: s.Restrictions.Allowlist, Blocklist: s.Restrictions.Blocklist},
+		BotProtection: &graph.BotProtectionSettings{
+			Provider: graph.BotProtectionProvider(s.BotProtection.Provider), SiteKey: orNil(s.BotProtection.SiteKey), SecretKeySet: s.BotProtection.SealedSecret != "",
+		},
+		EnumerationProtection: s.EnumerationProtection,
+		SendingLimits: &graph.SendingLimits{
+			PerAddressPerHour: s.SendingLimits.PerAddressPerHour, EmailsPerDay: s.SendingLimits.EmailsPerDay,
+			TextMessagesPerDay: s.SendingLimits.TextMessagesPerDay, TextMessagesPerRangePerHour: s.SendingLimits.TextMessagesPerRangePerHour,
+		},
 		DefaultCountry: orNil(s.DefaultCountry), TestMode: s.TestMode, AllowedOrigins: s.AllowedOrigins, AllowedRedirects: s.AllowedRedirects,
 		SignUpLifetimeSeconds: s.SignUpLifetimeSeconds, SessionLifetimeSeconds: s.SessionLifetimeSeconds,
+		CodeLifetimeSeconds: s.CodeLifetimeSeconds, ResendIntervalSeconds: s.ResendIntervalSeconds, InvitationLifetimeSeconds: s.InvitationLifetimeSeconds,
 		Warnings: []graph.SettingsWarning{}, UpdatedAt: s.UpdatedAt, UpdatedBy: s.UpdatedBy,
+	}
+	for _, strategy := range s.EmailAddress.Strategies {
+		g.EmailAddress.Strategies = append(g.EmailAddress.Strategies, graph.VerificationStrategy(strategy))
 	}
 	for _, p := range s.ExternalAccount.Providers {
 		g.ExternalAccount.Providers = append(g.ExternalAccount.Providers, graph.ProviderSettings{

@@ -30,23 +30,32 @@ type Settings struct {
 	ProgressiveSignUp bool                 `json:"progressiveSignUp"`
 	SignUpMode        SignUpMode           `json:"signUpMode"`
 	AppName           string               `json:"appName"`
-	EmailAddress      AddressSettings      `json:"emailAddress"`
-	PhoneNumber       AddressSettings      `json:"phoneNumber"`
-	Username          TextSettings         `json:"username"`
+	EmailAddress      EmailSettings        `json:"emailAddress"`
+	PhoneNumber       PhoneSettings        `json:"phoneNumber"`
+	Username          UsernameSettings     `json:"username"`
 	Web3Wallet        WalletSettings       `json:"web3Wallet"`
 	ExternalAccount   AccountSettings      `json:"externalAccount"`
-	Password          TextSettings         `json:"password"`
+	Password          PasswordSettings     `json:"password"`
 	FirstName         FieldSettings        `json:"firstName"`
 	LastName          FieldSettings        `json:"lastName"`
 	LegalConsent      LegalConsentSettings `json:"legalConsent"`
-	DefaultCountry    string               `json:"defaultCountry"`
-	TestMode          bool                 `json:"testMode"`
-	AllowedOrigins    []string             `json:"allowedOrigins"`
+	Restrictions      RestrictionSettings  `json:"restrictions"`
+	BotProtection     BotProtection        `json:"botProtection"`
+	// EnumerationProtection keeps who has an address from those who have not proven
+	// control over it.
+	EnumerationProtection bool          `json:"enumerationProtection"`
+	SendingLimits         SendingLimits `json:"sendingLimits"`
+	DefaultCountry        string        `json:"defaultCountry"`
+	TestMode              bool          `json:"testMode"`
+	AllowedOrigins        []string      `json:"allowedOrigins"`
 	// AllowedRedirects are the addresses to which people may be sent back from a
 	// provider or a mail, each exactly as it is.
-	AllowedRedirects       []string `json:"allowedRedirects"`
-	SignUpLifetimeSeconds  int      `json:"signUpLifetimeSeconds"`
-	SessionLifetimeSeconds int      `json:"sessionLifetimeSeconds"`
+	AllowedRedirects          []string `json:"allowedRedirects"`
+	SignUpLifetimeSeconds     int      `json:"signUpLifetimeSeconds"`
+	SessionLifetimeSeconds    int      `json:"sessionLifetimeSeconds"`
+	CodeLifetimeSeconds       int      `json:"codeLifetimeSeconds"`
+	ResendIntervalSeconds     int      `json:"resendIntervalSeconds"`
+	InvitationLifetimeSeconds int      `json:"invitationLifetimeSeconds"`
 }
 
 // FieldSettings are those of a field that is given or not.
@@ -55,20 +64,81 @@ type FieldSettings struct {
 	Required bool `json:"required"`
 }
 
-// AddressSettings are those of a field that can be verified.
-type AddressSettings struct {
+// EmailSettings are those of the email address.
+type EmailSettings struct {
 	Enabled        bool `json:"enabled"`
 	Required       bool `json:"required"`
 	VerifyAtSignUp bool `json:"verifyAtSignUp"`
+	// Strategies are the ways to verify that people may choose from.
+	Strategies []engine.Strategy `json:"strategies"`
+	// AllowSubaddresses takes addresses such as jane+news@example.com (RFC 5233).
+	AllowSubaddresses bool `json:"allowSubaddresses"`
 }
 
-// TextSettings are those of a field whose length is ruled; lengths are in
-// Unicode code points.
-type TextSettings struct {
+// PhoneSettings are those of the phone number. Countries (ISO 3166-1 alpha-2) are
+// those whose numbers are taken; any where empty.
+type PhoneSettings struct {
+	Enabled        bool     `json:"enabled"`
+	Required       bool     `json:"required"`
+	VerifyAtSignUp bool     `json:"verifyAtSignUp"`
+	Countries      []string `json:"countries"`
+}
+
+// UsernameSettings are those of the username; lengths are in Unicode code points.
+// Reserved names are nobody's, in any spelling.
+type UsernameSettings struct {
+	Enabled   bool     `json:"enabled"`
+	Required  bool     `json:"required"`
+	MinLength int      `json:"minLength"`
+	MaxLength int      `json:"maxLength"`
+	Reserved  []string `json:"reserved"`
+}
+
+// PasswordSettings are those of the password; lengths are in Unicode code points.
+type PasswordSettings struct {
 	Enabled   bool `json:"enabled"`
 	Required  bool `json:"required"`
 	MinLength int  `json:"minLength"`
 	MaxLength int  `json:"maxLength"`
+	// RejectCommon refuses those that everybody tries first, RejectContext those
+	// made of the person's own names, RejectBreached those known from breaches.
+	RejectCommon   bool `json:"rejectCommon"`
+	RejectContext  bool `json:"rejectContext"`
+	RejectBreached bool `json:"rejectBreached"`
+}
+
+// RestrictionSettings say whose addresses are taken. An entry is an address, a domain
+// with its subdomains (*.example.com) or without (example.com), or the beginning of
+// phone numbers (+4420*). Where the allowlist has an entry for a kind of address, all
+// others of that kind are refused; it wins over the blocklist.
+type RestrictionSettings struct {
+	Allowlist []string `json:"allowlist"`
+	Blocklist []string `json:"blocklist"`
+}
+
+// BotProvider is who tells people from programs.
+type BotProvider string
+
+const (
+	BotNone      BotProvider = "NONE"
+	BotTurnstile BotProvider = "TURNSTILE"
+	BotHCaptcha  BotProvider = "HCAPTCHA"
+)
+
+// BotProtection asks whoever opens a sign-up for a proof to be a person.
+type BotProtection struct {
+	Provider BotProvider `json:"provider"`
+	SiteKey  string      `json:"siteKey"`
+	// SealedSecret is the secret key, encrypted under the master key, base64.
+	SealedSecret string `json:"sealedSecret"`
+}
+
+// SendingLimits bound what messages cost, over all processes.
+type SendingLimits struct {
+	PerAddressPerHour           int `json:"perAddressPerHour"`
+	EmailsPerDay                int `json:"emailsPerDay"`
+	TextMessagesPerDay          int `json:"textMessagesPerDay"`
+	TextMessagesPerRangePerHour int `json:"textMessagesPerRangePerHour"`
 }
 
 // WalletSettings are those of wallets. ChainIDs are the chains (EIP-155) that a
@@ -90,22 +160,29 @@ type LegalConsentSettings struct {
 // code, and a password. They work untouched.
 func DefaultSettings() Settings {
 	return Settings{
-		ProgressiveSignUp:      true,
-		SignUpMode:             ModePublic,
-		AppName:                "My app",
-		EmailAddress:           AddressSettings{Enabled: true, Required: true, VerifyAtSignUp: true},
-		PhoneNumber:            AddressSettings{VerifyAtSignUp: true},
-		Username:               TextSettings{MinLength: 3, MaxLength: 64},
-		Password:               TextSettings{Enabled: true, Required: true, MinLength: 8, MaxLength: 256},
+		ProgressiveSignUp: true,
+		SignUpMode:        ModePublic,
+		AppName:           "My app",
+		EmailAddress: EmailSettings{Enabled: true, Required: true, VerifyAtSignUp: true, AllowSubaddresses: true,
+			Strategies: engine.StrategiesFor(engine.EmailAddress)},
+		PhoneNumber: PhoneSettings{VerifyAtSignUp: true, Countries: []string{}},
+		Username:    UsernameSettings{MinLength: 3, MaxLength: 64, Reserved: []string{}},
+		Password: PasswordSettings{Enabled: true, Required: true, MinLength: 8, MaxLength: 256,
+			RejectCommon: true, RejectContext: true},
 		Web3Wallet:             WalletSettings{ChainIDs: []int64{1}},
 		ExternalAccount:        AccountSettings{Providers: []ProviderSettings{}},
 		FirstName:              FieldSettings{Enabled: true},
 		LastName:               FieldSettings{Enabled: true},
 		LegalConsent:           LegalConsentSettings{DocumentVersion: "1"},
+		Restrictions:           RestrictionSettings{Allowlist: []string{}, Blocklist: []string{}},
+		BotProtection:          BotProtection{Provider: BotNone},
+		SendingLimits:          SendingLimits{PerAddressPerHour: 5, EmailsPerDay: 100_000, TextMessagesPerDay: 5_000, TextMessagesPerRangePerHour: 60},
 		AllowedOrigins:         []string{},
 		AllowedRedirects:       []string{},
 		SignUpLifetimeSeconds:  int((24 * time.Hour).Seconds()),
 		SessionLifetimeSeconds: int((7 * 24 * time.Hour).Seconds()),
+		CodeLifetimeSeconds:    600, ResendIntervalSeconds: 30,
+		InvitationLifetimeSeconds: int((30 * 24 * time.Hour).Seconds()),
 	}
 }
 
@@ -116,11 +193,8 @@ func (s Settings) Requirements() engine.Settings {
 		LegalVersion: s.LegalConsent.DocumentVersion,
 		Restricted:   s.SignUpMode == ModeRestricted,
 	}
-	address := func(a AddressSettings) engine.FieldSettings {
-		return engine.FieldSettings{Enabled: a.Enabled, Required: a.Required, Verify: a.VerifyAtSignUp}
-	}
-	e.Fields[engine.EmailAddress] = address(s.EmailAddress)
-	e.Fields[engine.PhoneNumber] = address(s.PhoneNumber)
+	e.Fields[engine.EmailAddress] = engine.FieldSettings{Enabled: s.EmailAddress.Enabled, Required: s.EmailAddress.Required, Verify: s.EmailAddress.VerifyAtSignUp}
+	e.Fields[engine.PhoneNumber] = engine.FieldSettings{Enabled: s.PhoneNumber.Enabled, Required: s.PhoneNumber.Required, Verify: s.PhoneNumber.VerifyAtSignUp}
 	e.Fields[engine.Username] = engine.FieldSettings{Enabled: s.Username.Enabled, Required: s.Username.Required}
 	e.Fields[engine.Web3Wallet] = engine.FieldSettings{Enabled: s.Web3Wallet.Enabled, Required: s.Web3Wallet.Required}
 	e.Fields[engine.ExternalAccount] = engine.FieldSettings{Required: s.ExternalAccount.Required}
@@ -137,25 +211,32 @@ func (s Settings) Requirements() engine.Settings {
 // SettingsPatch is a partial change; nil leaves as is. It is the shape of the
 // mutation's input and of a settings file.
 type SettingsPatch struct {
-	ExpectedVersion        *int64             `json:"expectedVersion"`
-	ProgressiveSignUp      *bool              `json:"progressiveSignUp"`
-	SignUpMode             *SignUpMode        `json:"signUpMode"`
-	AppName                *string            `json:"appName"`
-	EmailAddress           *AddressPatch      `json:"emailAddress"`
-	PhoneNumber            *AddressPatch      `json:"phoneNumber"`
-	Username               *TextPatch         `json:"username"`
-	Web3Wallet             *WalletPatch       `json:"web3Wallet"`
-	ExternalAccount        *AccountPatch      `json:"externalAccount"`
-	Password               *TextPatch         `json:"password"`
-	FirstName              *FieldPatch        `json:"firstName"`
-	LastName               *FieldPatch        `json:"lastName"`
-	LegalConsent           *LegalConsentPatch `json:"legalConsent"`
-	DefaultCountry         *string            `json:"defaultCountry"`
-	TestMode               *bool              `json:"testMode"`
-	AllowedOrigins         []string           `json:"allowedOrigins"`
-	AllowedRedirects       []string           `json:"allowedRedirects"`
-	SignUpLifetimeSeconds  *int               `json:"signUpLifetimeSeconds"`
-	SessionLifetimeSeconds *int               `json:"sessionLifetimeSeconds"`
+	ExpectedVersion           *int64              `json:"expectedVersion"`
+	ProgressiveSignUp         *bool               `json:"progressiveSignUp"`
+	SignUpMode                *SignUpMode         `json:"signUpMode"`
+	AppName                   *string             `json:"appName"`
+	EmailAddress              *EmailPatch         `json:"emailAddress"`
+	PhoneNumber               *PhonePatch         `json:"phoneNumber"`
+	Username                  *UsernamePatch      `json:"username"`
+	Web3Wallet                *WalletPatch        `json:"web3Wallet"`
+	ExternalAccount           *AccountPatch       `json:"externalAccount"`
+	Password                  *PasswordPatch      `json:"password"`
+	FirstName                 *FieldPatch         `json:"firstName"`
+	LastName                  *FieldPatch         `json:"lastName"`
+	LegalConsent              *LegalConsentPatch  `json:"legalConsent"`
+	Restrictions              *RestrictionPatch   `json:"restrictions"`
+	BotProtection             *BotProtectionPatch `json:"botProtection"`
+	EnumerationProtection     *bool               `json:"enumerationProtection"`
+	SendingLimits             *SendingLimitsPatch `json:"sendingLimits"`
+	DefaultCountry            *string             `json:"defaultCountry"`
+	TestMode                  *bool               `json:"testMode"`
+	AllowedOrigins            []string            `json:"allowedOrigins"`
+	AllowedRedirects          []string            `json:"allowedRedirects"`
+	SignUpLifetimeSeconds     *int                `json:"signUpLifetimeSeconds"`
+	SessionLifetimeSeconds    *int                `json:"sessionLifetimeSeconds"`
+	CodeLifetimeSeconds       *int                `json:"codeLifetimeSeconds"`
+	ResendIntervalSeconds     *int                `json:"resendIntervalSeconds"`
+	InvitationLifetimeSeconds *int                `json:"invitationLifetimeSeconds"`
 }
 
 type FieldPatch struct {
@@ -163,17 +244,57 @@ type FieldPatch struct {
 	Required *bool `json:"required"`
 }
 
-type AddressPatch struct {
-	Enabled        *bool `json:"enabled"`
-	Required       *bool `json:"required"`
-	VerifyAtSignUp *bool `json:"verifyAtSignUp"`
+type EmailPatch struct {
+	Enabled           *bool             `json:"enabled"`
+	Required          *bool             `json:"required"`
+	VerifyAtSignUp    *bool             `json:"verifyAtSignUp"`
+	Strategies        []engine.Strategy `json:"strategies"`
+	AllowSubaddresses *bool             `json:"allowSubaddresses"`
 }
 
-type TextPatch struct {
-	Enabled   *bool `json:"enabled"`
-	Required  *bool `json:"required"`
-	MinLength *int  `json:"minLength"`
-	MaxLength *int  `json:"maxLength"`
+type PhonePatch struct {
+	Enabled        *bool    `json:"enabled"`
+	Required       *bool    `json:"required"`
+	VerifyAtSignUp *bool    `json:"verifyAtSignUp"`
+	Countries      []string `json:"countries"`
+}
+
+type UsernamePatch struct {
+	Enabled   *bool    `json:"enabled"`
+	Required  *bool    `json:"required"`
+	MinLength *int     `json:"minLength"`
+	MaxLength *int     `json:"maxLength"`
+	Reserved  []string `json:"reserved"`
+}
+
+type PasswordPatch struct {
+	Enabled        *bool `json:"enabled"`
+	Required       *bool `json:"required"`
+	MinLength      *int  `json:"minLength"`
+	MaxLength      *int  `json:"maxLength"`
+	RejectCommon   *bool `json:"rejectCommon"`
+	RejectContext  *bool `json:"rejectContext"`
+	RejectBreached *bool `json:"rejectBreached"`
+}
+
+type RestrictionPatch struct {
+	Allowlist []string `json:"allowlist"`
+	Blocklist []string `json:"blocklist"`
+}
+
+type BotProtectionPatch struct {
+	Provider  *BotProvider `json:"provider"`
+	SiteKey   *string      `json:"siteKey"`
+	SecretKey *string      `json:"secretKey"`
+
+	sealedSecret *string
+}
+
+type SendingLimitsPatch struct {
+	PerAddressPerHour           *int `json:"perAddressPerHour"`
+	EmailsPerDay                *int `json:"emailsPerDay"`
+	TextMessagesPerDay          *int `json:"textMessagesPerDay"`
+	TextMessagesPerRangePerHour *int `json:"textMessagesPerRangePerHour"`
 }
 
 type WalletPatch struct {
@@ -215,6 +336,13 @@ func set[T any](to *T, from *T) {
 	}
 }
 
+// replace: an empty list takes the place of another, nil does not.
+func replace[T any](to *[]T, from []T) {
+	if from != nil {
+		*to = slices.Clone(from)
+	}
+}
+
 // Apply returns the settings with the patch applied, not yet checked.
 func (s Settings) Apply(p SettingsPatch) Settings {
 	set(&s.ProgressiveSignUp, p.ProgressiveSignUp)
@@ -228,9 +356,7 @@ func (s Settings) Apply(p SettingsPatch) Settings {
 	if w := p.Web3Wallet; w != nil {
 		set(&s.Web3Wallet.Enabled, w.Enabled)
 		set(&s.Web3Wallet.Required, w.Required)
-		if w.ChainIDs != nil {
-			s.Web3Wallet.ChainIDs = slices.Clone(w.ChainIDs)
-		}
+		replace(&s.Web3Wallet.ChainIDs, w.ChainIDs)
 	}
 	s.ExternalAccount = s.ExternalAccount.apply(p.ExternalAccount)
 	s.Password = s.Password.apply(p.Password)
@@ -241,18 +367,21 @@ func (s Settings) Apply(p SettingsPatch) Settings {
 		set(&s.LegalConsent.DocumentVersion, l.DocumentVersion)
 		set(&s.LegalConsent.DocumentURL, l.DocumentURL)
 	}
+	s.Restrictions = s.Restrictions.apply(p.Restrictions)
+	s.BotProtection = s.BotProtection.apply(p.BotProtection)
+	set(&s.EnumerationProtection, p.EnumerationProtection)
+	s.SendingLimits = s.SendingLimits.apply(p.SendingLimits)
 	if p.DefaultCountry != nil {
 		s.DefaultCountry = strings.ToUpper(*p.DefaultCountry)
 	}
 	set(&s.TestMode, p.TestMode)
-	if p.AllowedOrigins != nil {
-		s.AllowedOrigins = slices.Clone(p.AllowedOrigins)
-	}
-	if p.AllowedRedirects != nil {
-		s.AllowedRedirects = slices.Clone(p.AllowedRedirects)
-	}
+	replace(&s.AllowedOrigins, p.AllowedOrigins)
+	replace(&s.AllowedRedirects, p.AllowedRedirects)
 	set(&s.SignUpLifetimeSeconds, p.SignUpLifetimeSeconds)
 	set(&s.SessionLifetimeSeconds, p.SessionLifetimeSeconds)
+	set(&s.CodeLifetimeSeconds, p.CodeLifetimeSeconds)
+	set(&s.ResendIntervalSeconds, p.ResendIntervalSeconds)
+	set(&s.InvitationLifetimeSeconds, p.InvitationLifetimeSeconds)
 	return s
 }
 
@@ -264,23 +393,76 @@ func (f FieldSettings) apply(p *FieldPatch) FieldSettings {
 	return f
 }
 
-func (a AddressSettings) apply(p *AddressPatch) AddressSettings {
+func (e EmailSettings) apply(p *EmailPatch) EmailSettings {
 	if p != nil {
-		set(&a.Enabled, p.Enabled)
-		set(&a.Required, p.Required)
-		set(&a.VerifyAtSignUp, p.VerifyAtSignUp)
+		set(&e.Enabled, p.Enabled)
+		set(&e.Required, p.Required)
+		set(&e.VerifyAtSignUp, p.VerifyAtSignUp)
+		replace(&e.Strategies, p.Strategies)
+		set(&e.AllowSubaddresses, p.AllowSubaddresses)
 	}
-	return a
+	return e
 }
 
-func (t TextSettings) apply(p *TextPatch) TextSettings {
+func (n PhoneSettings) apply(p *PhonePatch) PhoneSettings {
 	if p != nil {
-		set(&t.Enabled, p.Enabled)
-		set(&t.Required, p.Required)
-		set(&t.MinLength, p.MinLength)
-		set(&t.MaxLength, p.MaxLength)
+		set(&n.Enabled, p.Enabled)
+		set(&n.Required, p.Required)
+		set(&n.VerifyAtSignUp, p.VerifyAtSignUp)
+		replace(&n.Countries, p.Countries)
 	}
-	return t
+	return n
+}
+
+func (u UsernameSettings) apply(p *UsernamePatch) UsernameSettings {
+	if p != nil {
+		set(&u.Enabled, p.Enabled)
+		set(&u.Required, p.Required)
+		set(&u.MinLength, p.MinLength)
+		set(&u.MaxLength, p.MaxLength)
+		replace(&u.Reserved, p.Reserved)
+	}
+	return u
+}
+
+func (w PasswordSettings) apply(p *PasswordPatch) PasswordSettings {
+	if p != nil {
+		set(&w.Enabled, p.Enabled)
+		set(&w.Required, p.Required)
+		set(&w.MinLength, p.MinLength)
+		set(&w.MaxLength, p.MaxLength)
+		set(&w.RejectCommon, p.RejectCommon)
+		set(&w.RejectContext, p.RejectContext)
+		set(&w.RejectBreached, p.RejectBreached)
+	}
+	return w
+}
+
+func (r RestrictionSettings) apply(p *RestrictionPatch) RestrictionSettings {
+	if p != nil {
+		replace(&r.Allowlist, p.Allowlist)
+		replace(&r.Blocklist, p.Blocklist)
+	}
+	return r
+}
+
+func (b BotProtection) apply(p *BotProtectionPatch) BotProtection {
+	if p != nil {
+		set(&b.Provider, p.Provider)
+		set(&b.SiteKey, p.SiteKey)
+		set(&b.SealedSecret, p.sealedSecret)
+	}
+	return b
+}
+
+func (l SendingLimits) apply(p *SendingLimitsPatch) SendingLimits {
+	if p != nil {
+		set(&l.PerAddressPerHour, p.PerAddressPerHour)
+		set(&l.EmailsPerDay, p.EmailsPerDay)
+		set(&l.TextMessagesPerDay, p.TextMessagesPerDay)
+		set(&l.TextMessagesPerRangePerHour, p.TextMessagesPerRangePerHour)
+	}
+	return l
 }
 
 // Check returns why the settings cannot be used; empty means they can. Each
@@ -302,6 +484,13 @@ func (s Settings) Check() []Problem {
 	between("username.maxLength", s.Username.MaxLength, min(max(1, s.Username.MinLength), 64), 64)
 	between("password.minLength", s.Password.MinLength, 8, 64)
 	between("password.maxLength", s.Password.MaxLength, 64, 256)
+	between("codeLifetimeSeconds", s.CodeLifetimeSeconds, 60, 3600)
+	between("resendIntervalSeconds", s.ResendIntervalSeconds, 10, 600)
+	between("invitationLifetimeSeconds", s.InvitationLifetimeSeconds, 60, 365*24*3600)
+	between("sendingLimits.perAddressPerHour", s.SendingLimits.PerAddressPerHour, 1, 60)
+	between("sendingLimits.emailsPerDay", s.SendingLimits.EmailsPerDay, 1, 10_000_000)
+	between("sendingLimits.textMessagesPerDay", s.SendingLimits.TextMessagesPerDay, 1, 10_000_000)
+	between("sendingLimits.textMessagesPerRangePerHour", s.SendingLimits.TextMessagesPerRangePerHour, 1, 100_000)
 	between("signUpLifetimeSeconds", s.SignUpLifetimeSeconds, 60, 7*24*3600)
 	between("sessionLifetimeSeconds", s.SessionLifetimeSeconds, 60, 400*24*3600)
 	if s.SignUpMode != ModePublic && s.SignUpMode != ModeRestricted {
