@@ -40,6 +40,15 @@ func (a Attribute) String() string { return attributeNames[a] }
 // Setting returns the name of the attribute's settings, such as emailAddress.
 func (a Attribute) Setting() string { return settingNames[a] }
 
+// enabledSetting returns the path of the setting that enables the attribute. An
+// external account is enabled by its providers.
+func (a Attribute) enabledSetting() string {
+	if a == ExternalAccount {
+		return "externalAccount.providers"
+	}
+	return a.Setting() + ".enabled"
+}
+
 // ParseAttribute is the inverse of String.
 func ParseAttribute(name string) (Attribute, bool) {
 	for i, n := range attributeNames {

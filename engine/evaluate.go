@@ -95,6 +95,10 @@ func (v *Verdict) requireIdentifiersAndFields(s Settings, f collected) {
 	if group.Empty() {
 		return
 	}
+	if len(group.List()) == 1 {
+		v.require(group, ReasonOnlyIdentifier)
+		return
+	}
 	v.OneOf = group
 	given := group & f.present
 	if given.Empty() {

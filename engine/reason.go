@@ -8,6 +8,7 @@ const (
 	// Why an attribute is required.
 	ReasonRequired         Reason = "REQUIRED_BY_SETTINGS"
 	ReasonOneOf            Reason = "ONE_OF_REQUIRED"
+	ReasonOnlyIdentifier   Reason = "ONLY_IDENTIFIER"
 	ReasonSoleIdentifier   Reason = "NO_OTHER_WAY_TO_SIGN_IN"
 	ReasonConsent          Reason = "CONSENT_REQUIRED"
 	ReasonConsentOutdated  Reason = "CONSENT_OUTDATED"
@@ -25,36 +26,73 @@ const (
 	ReasonDisabled        Reason = "DISABLED_BY_SETTINGS"
 )
 
-// Source names what is behind a reason for an attribute: the path of a
-// setting, or an event in the life of the sign-up.
-func (r Reason) Source(a Attribute) string {
+// SourceKind says what sort of thing is behind a reason.
+type SourceKind string
+
+const (
+	// SourceSetting: the operator's word. Name is the path of the setting.
+	SourceSetting SourceKind = "SETTING"
+	// SourcePath: the way by which the sign-up comes in. Name is the [Path].
+	SourcePath SourceKind = "PATH"
+	// SourceEvent: something that happened in the life of the sign-up. Name is
+	// the [Event].
+	SourceEvent SourceKind = "EVENT"
+)
+
+// Event is something that happened to a sign-up and changed what it needs.
+type Event string
+
+const (
+	EventIdentifierGiven Event = "IDENTIFIER_GIVEN"
+	// EventWeakIdentifiers: identifiers were given, none of which can be signed
+	// in with alone.
+	EventWeakIdentifiers Event = "ONLY_WEAK_IDENTIFIERS_GIVEN"
+	EventAccountVerified Event = "EXTERNAL_ACCOUNT_VERIFIED"
+	EventWalletVerified  Event = "WALLET_VERIFIED"
+	EventValueTaken      Event = "VALUE_TAKEN"
+	EventTicketEnded     Event = "TICKET_ENDED"
+)
+
+// Source is what demands, waives or blocks: a setting, a way in, or an event.
+type Source struct {
+	Kind SourceKind
+	Name string
+}
+
+func setting(path string) Source { return Source{SourceSetting, path} }
+func event(e Event) Source       { return Source{SourceEvent, string(e)} }
+
+// Source returns what is behind a reason for an attribute.
+func (r Reason) Source(a Attribute) Source {
 	switch r {
 	case ReasonRequired, ReasonOptional:
-		return a.Setting() + ".required"
+		return setting(a.Setting() + ".required")
+	case ReasonOneOf, ReasonOnlyIdentifier, ReasonDisabled:
+		return setting(a.enabledSetting())
 	case ReasonMustBeVerified:
-		return a.Setting() + ".verifyAtSignUp"
-	case ReasonDisabled:
-		return a.Setting() + ".enabled"
+		return setting(a.Setting() + ".verifyAtSignUp")
 	case ReasonConsent:
-		return "legalConsent.enabled"
+		return setting("legalConsent.enabled")
 	case ReasonConsentOutdated:
-		return "legalConsent.documentVersion"
-	case ReasonLegacyOAuth, ReasonLegacyWallet, ReasonEmailNotVerified:
-		return "progressiveSignUp"
-	case ReasonOneOf:
-		return "no identifier is required by the settings, so one of several is"
+		return setting("legalConsent.documentVersion")
+	case ReasonEmailNotVerified:
+		return setting("progressiveSignUp")
+	case ReasonLegacyOAuth:
+		return Source{SourcePath, string(PathOAuth)}
+	case ReasonLegacyWallet:
+		return Source{SourcePath, string(PathWallet)}
 	case ReasonOneOfSatisfied:
-		return "another identifier was given"
+		return event(EventIdentifierGiven)
 	case ReasonSoleIdentifier:
-		return "none of the identifiers given can be used to sign in alone"
+		return event(EventWeakIdentifiers)
 	case ReasonWaivedByAccount:
-		return "an external account was verified"
+		return event(EventAccountVerified)
 	case ReasonWaivedByWallet:
-		return "a wallet was verified"
+		return event(EventWalletVerified)
 	case ReasonTaken:
-		return "the value belongs to an existing user"
+		return event(EventValueTaken)
 	}
-	return ""
+	return Source{}
 }
 
 // BlockerCode says what, besides fields, stands in the way.
@@ -87,4 +125,24 @@ type Blocker struct {
 	Remedy       Remedy
 	Attribute    Attribute
 	HasAttribute bool
+}
+
+// Source returns what is behind the blocker.
+func (b Blocker) Source() Source {
+	switch b.Code {
+	case BlockedTaken:
+		return event(EventValueTaken)
+	case BlockedTicket:
+		return event(EventTicketEnded)
+	case BlockedRestricted:
+		return setting("signUpMode")
+	case BlockedNoIdentifier:
+		return setting("emailAddress.enabled")
+	case BlockedUnprovable:
+		if Proven.Has(b.Attribute) {
+			return setting(b.Attribute.enabledSetting())
+		}
+		return setting(b.Attribute.Setting() + ".verifyAtSignUp")
+	}
+	return Source{}
 }

@@ -149,27 +149,6 @@ func TestNoActionsPastTheDeadline(t *testing.T) {
 	}
 }
 
-func TestEveryReasonNamesItsSource(t *testing.T) {
-	for _, reason := range []engine.Reason{
-		engine.ReasonRequired, engine.ReasonOneOf, engine.ReasonSoleIdentifier, engine.ReasonConsent, engine.ReasonConsentOutdated,
-		engine.ReasonTaken, engine.ReasonMustBeVerified, engine.ReasonEmailNotVerified, engine.ReasonOptional, engine.ReasonOneOfSatisfied,
-		engine.ReasonWaivedByAccount, engine.ReasonWaivedByWallet, engine.ReasonLegacyOAuth, engine.ReasonLegacyWallet, engine.ReasonDisabled,
-	} {
-		if reason.Source(engine.PhoneNumber) == "" {
-			t.Errorf("%s has no source", reason)
-		}
-	}
-	if got := engine.ReasonRequired.Source(engine.PhoneNumber); got != "phoneNumber.required" {
-		t.Errorf("source %q", got)
-	}
-	if got := engine.ReasonMustBeVerified.Source(engine.EmailAddress); got != "emailAddress.verifyAtSignUp" {
-		t.Errorf("source %q", got)
-	}
-	if got := engine.ReasonDisabled.Source(engine.LegalAccepted); got != "legalConsent.enabled" {
-		t.Errorf("source %q", got)
-	}
-}
-
 // TestVerdictsDifferInAnyPart: Equal overlooks nothing.
 func TestVerdictsDifferInAnyPart(t *testing.T) {
 	s, a := newInstance(), attempt()

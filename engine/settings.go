@@ -204,7 +204,7 @@ func (s Settings) Warnings(c Capabilities) []Finding {
 	}
 	cannot := func(a Attribute, can bool, message string) {
 		if enabled.Has(a) && !can {
-			found = append(found, Finding{CannotBeVerified, a.Setting() + ".enabled", message})
+			found = append(found, Finding{CannotBeVerified, a.enabledSetting(), message})
 		}
 	}
 	must := s.mustVerify()

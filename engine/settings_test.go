@@ -233,7 +233,7 @@ func TestWarnings(t *testing.T) {
 		{"flags while legacy", instance(legacy, requiredVerified(engine.EmailAddress), requiredVerified(engine.PhoneNumber)), everything,
 			[]string{"REQUIRED_FLAG_NOT_HONOURED emailAddress.required", "REQUIRED_FLAG_NOT_HONOURED phoneNumber.required"}},
 		{"proofs that nobody can make", instance(optional(engine.Web3Wallet), providers), mute,
-			[]string{"CANNOT_BE_VERIFIED web3Wallet.enabled", "CANNOT_BE_VERIFIED externalAccount.enabled"}},
+			[]string{"CANNOT_BE_VERIFIED web3Wallet.enabled", "CANNOT_BE_VERIFIED externalAccount.providers"}},
 		{"legacy: a provider that is not trusted", instance(legacy, providers), everything,
 			[]string{"PROVIDER_NOT_TRUSTED externalAccount.providers.forum.trustEmail"}},
 		{"progressive: a provider that is not trusted", instance(providers), everything, nil},

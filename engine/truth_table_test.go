@@ -347,7 +347,7 @@ func brokenReason(s engine.Settings, v engine.Verdict, a engine.Attribute) strin
 	reason := v.Reasons[a]
 	ok := false
 	switch reason {
-	case engine.ReasonRequired, engine.ReasonOneOf, engine.ReasonSoleIdentifier, engine.ReasonConsent, engine.ReasonConsentOutdated:
+	case engine.ReasonRequired, engine.ReasonOneOf, engine.ReasonOnlyIdentifier, engine.ReasonSoleIdentifier, engine.ReasonConsent, engine.ReasonConsentOutdated:
 		ok = v.Required.Has(a) && !v.Unverified.Has(a)
 	case engine.ReasonTaken:
 		ok = v.Missing.Has(a)

@@ -46,7 +46,7 @@ func (t *sheet) differs(v engine.Verdict) string {
 	return t.differsInBlockers(v.Blockers, takenOnes)
 }
 
-// group is the one-of group as a set.
+// group is the one-of group as a set; a choice of one is none.
 func (t *sheet) group() engine.Set {
 	var members engine.Set
 	for a, l := range t.lines() {
@@ -55,6 +55,9 @@ func (t *sheet) group() engine.Set {
 			t.oneOf == anyEmailOrPhone && l.enabled && bit&(email|phone) != 0 {
 			members |= bit
 		}
+	}
+	if members&(members-1) == 0 {
+		return none
 	}
 	return members
 }

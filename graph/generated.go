@@ -383,6 +383,7 @@ type ComplexityRoot struct {
 		Code      func(childComplexity int) int
 		Message   func(childComplexity int) int
 		Remedy    func(childComplexity int) int
+		Source    func(childComplexity int) int
 	}
 
 	SignUpCreatePayload struct {
@@ -401,6 +402,11 @@ type ComplexityRoot struct {
 		Reason  func(childComplexity int) int
 		Source  func(childComplexity int) int
 		State   func(childComplexity int) int
+	}
+
+	SignUpSource struct {
+		Kind func(childComplexity int) int
+		Name func(childComplexity int) int
 	}
 
 	SignUpUpdatePayload struct {
@@ -2144,6 +2150,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SignUpBlocker.Remedy(childComplexity), true
+	case "SignUpBlocker.source":
+		if e.ComplexityRoot.SignUpBlocker.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpBlocker.Source(childComplexity), true
 
 	case "SignUpCreatePayload.signUp":
 		if e.ComplexityRoot.SignUpCreatePayload.SignUp == nil {
@@ -2201,6 +2213,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SignUpRequirement.State(childComplexity), true
+
+	case "SignUpSource.kind":
+		if e.ComplexityRoot.SignUpSource.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpSource.Kind(childComplexity), true
+	case "SignUpSource.name":
+		if e.ComplexityRoot.SignUpSource.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpSource.Name(childComplexity), true
 
 	case "SignUpUpdatePayload.signUp":
 		if e.ComplexityRoot.SignUpUpdatePayload.SignUp == nil {
@@ -3242,12 +3267,28 @@ type SignUpRequirement {
   field: SignUpField!
   state: SignUpRequirementState!
   reason: SignUpRequirementReason!
-  "What demands, waives or blocks the field: the path of a setting, or an event."
-  source: String!
+  "What demands, waives or blocks the field."
+  source: SignUpSource!
   "The fields of which one is needed, where this one is among them; else empty."
   oneOf: [SignUpField!]!
   "What the client can do about the field now."
   actions: [SignUpAction!]!
+}
+
+"What demands, waives or blocks. The guide *Why a field stands where it stands* has the table of codes and their sources."
+type SignUpSource {
+  kind: SignUpSourceKind!
+  "SETTING: the path of the setting. PATH: FORM, OAUTH, WALLET or TICKET. EVENT: what happened, such as WALLET_VERIFIED."
+  name: String!
+}
+
+enum SignUpSourceKind {
+  "The operator's word."
+  SETTING
+  "The way by which the sign-up comes in."
+  PATH
+  "Something that happened in the life of the sign-up."
+  EVENT
 }
 
 enum SignUpRequirementState {
@@ -3267,6 +3308,8 @@ enum SignUpRequirementReason {
   REQUIRED_BY_SETTINGS
   "No identifier is required in particular, so one of several is."
   ONE_OF_REQUIRED
+  "No identifier is required in particular, and this is the only one there is."
+  ONLY_IDENTIFIER
   "What was given so far cannot be used to sign in alone, so a password is needed."
   NO_OTHER_WAY_TO_SIGN_IN
   CONSENT_REQUIRED
@@ -3314,6 +3357,8 @@ type SignUpBlocker {
   "The field concerned, if one is."
   attribute: SignUpField
   remedy: SignUpRemedy!
+  "What blocks."
+  source: SignUpSource!
 }
 
 enum SignUpBlockerCode {
@@ -5174,6 +5219,8 @@ func (ec *executionContext) childFields_SignUpBlocker(ctx context.Context, field
 		return ec.fieldContext_SignUpBlocker_attribute(ctx, field)
 	case "remedy":
 		return ec.fieldContext_SignUpBlocker_remedy(ctx, field)
+	case "source":
+		return ec.fieldContext_SignUpBlocker_source(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SignUpBlocker", field.Name)
 }
@@ -5212,6 +5259,16 @@ func (ec *executionContext) childFields_SignUpRequirement(ctx context.Context, f
 		return ec.fieldContext_SignUpRequirement_actions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SignUpRequirement", field.Name)
+}
+
+func (ec *executionContext) childFields_SignUpSource(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_SignUpSource_kind(ctx, field)
+	case "name":
+		return ec.fieldContext_SignUpSource_name(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignUpSource", field.Name)
 }
 
 func (ec *executionContext) childFields_SignUpUpdatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12323,6 +12380,38 @@ func (ec *executionContext) fieldContext_SignUpBlocker_remedy(_ context.Context,
 	return graphql.NewScalarFieldContext("SignUpBlocker", field, false, false, errors.New("field of type SignUpRemedy does not have child fields"))
 }
 
+func (ec *executionContext) _SignUpBlocker_source(ctx context.Context, field graphql.CollectedField, obj *SignUpBlocker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpBlocker_source(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Source, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SignUpSource) graphql.Marshaler {
+			return ec.marshalNSignUpSource2ᚖstepwiseᚋgraphᚐSignUpSource(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpBlocker_source(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SignUpBlocker",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignUpSource(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _SignUpCreatePayload_signUp(ctx context.Context, field graphql.CollectedField, obj *SignUpCreatePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12491,15 +12580,24 @@ func (ec *executionContext) _SignUpRequirement_source(ctx context.Context, field
 			return obj.Source, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *SignUpSource) graphql.Marshaler {
+			return ec.marshalNSignUpSource2ᚖstepwiseᚋgraphᚐSignUpSource(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_SignUpRequirement_source(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SignUpRequirement", field, false, false, errors.New("field of type String does not have child fields"))
+	fc = &graphql.FieldContext{
+		Object:     "SignUpRequirement",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignUpSource(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _SignUpRequirement_oneOf(ctx context.Context, field graphql.CollectedField, obj *SignUpRequirement) (ret graphql.Marshaler) {
@@ -12555,6 +12653,52 @@ func (ec *executionContext) fieldContext_SignUpRequirement_actions(_ context.Con
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _SignUpSource_kind(ctx context.Context, field graphql.CollectedField, obj *SignUpSource) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpSource_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v SignUpSourceKind) graphql.Marshaler {
+			return ec.marshalNSignUpSourceKind2stepwiseᚋgraphᚐSignUpSourceKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpSource_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpSource", field, false, false, errors.New("field of type SignUpSourceKind does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpSource_name(ctx context.Context, field graphql.CollectedField, obj *SignUpSource) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpSource_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpSource_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpSource", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _SignUpUpdatePayload_signUp(ctx context.Context, field graphql.CollectedField, obj *SignUpUpdatePayload) (ret graphql.Marshaler) {
@@ -20975,6 +21119,11 @@ func (ec *executionContext) _SignUpBlocker(ctx context.Context, sel ast.Selectio
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "source":
+			out.Values[i] = ec._SignUpBlocker_source(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -21116,6 +21265,49 @@ func (ec *executionContext) _SignUpRequirement(ctx context.Context, sel ast.Sele
 			}
 		case "actions":
 			out.Values[i] = ec._SignUpRequirement_actions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var signUpSourceImplementors = []string{"SignUpSource"}
+
+func (ec *executionContext) _SignUpSource(ctx context.Context, sel ast.SelectionSet, obj *SignUpSource) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, signUpSourceImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SignUpSource")
+		case "kind":
+			out.Values[i] = ec._SignUpSource_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._SignUpSource_name(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -23621,6 +23813,26 @@ func (ec *executionContext) unmarshalNSignUpRequirementState2stepwiseᚋgraphᚐ
 }
 
 func (ec *executionContext) marshalNSignUpRequirementState2stepwiseᚋgraphᚐSignUpRequirementState(ctx context.Context, sel ast.SelectionSet, v SignUpRequirementState) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNSignUpSource2ᚖstepwiseᚋgraphᚐSignUpSource(ctx context.Context, sel ast.SelectionSet, v *SignUpSource) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._SignUpSource(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNSignUpSourceKind2stepwiseᚋgraphᚐSignUpSourceKind(ctx context.Context, v any) (SignUpSourceKind, error) {
+	var res SignUpSourceKind
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSignUpSourceKind2stepwiseᚋgraphᚐSignUpSourceKind(ctx context.Context, sel ast.SelectionSet, v SignUpSourceKind) graphql.Marshaler {
 	return v
 }
 

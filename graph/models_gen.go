@@ -671,6 +671,8 @@ type SignUpBlocker struct {
 	// The field concerned, if one is.
 	Attribute *SignUpField `json:"attribute,omitempty"`
 	Remedy    SignUpRemedy `json:"remedy"`
+	// What blocks.
+	Source *SignUpSource `json:"source"`
 }
 
 type SignUpCreateInput struct {
@@ -712,12 +714,19 @@ type SignUpRequirement struct {
 	Field  SignUpField             `json:"field"`
 	State  SignUpRequirementState  `json:"state"`
 	Reason SignUpRequirementReason `json:"reason"`
-	// What demands, waives or blocks the field: the path of a setting, or an event.
-	Source string `json:"source"`
+	// What demands, waives or blocks the field.
+	Source *SignUpSource `json:"source"`
 	// The fields of which one is needed, where this one is among them; else empty.
 	OneOf []SignUpField `json:"oneOf"`
 	// What the client can do about the field now.
 	Actions []SignUpAction `json:"actions"`
+}
+
+// What demands, waives or blocks. The guide *Why a field stands where it stands* has the table of codes and their sources.
+type SignUpSource struct {
+	Kind SignUpSourceKind `json:"kind"`
+	// SETTING: the path of the setting. PATH: FORM, OAUTH, WALLET or TICKET. EVENT: what happened, such as WALLET_VERIFIED.
+	Name string `json:"name"`
 }
 
 type SignUpUpdateInput struct {
@@ -1787,6 +1796,8 @@ const (
 	SignUpRequirementReasonRequiredBySettings SignUpRequirementReason = "REQUIRED_BY_SETTINGS"
 	// No identifier is required in particular, so one of several is.
 	SignUpRequirementReasonOneOfRequired SignUpRequirementReason = "ONE_OF_REQUIRED"
+	// No identifier is required in particular, and this is the only one there is.
+	SignUpRequirementReasonOnlyIdentifier SignUpRequirementReason = "ONLY_IDENTIFIER"
 	// What was given so far cannot be used to sign in alone, so a password is needed.
 	SignUpRequirementReasonNoOtherWayToSignIn SignUpRequirementReason = "NO_OTHER_WAY_TO_SIGN_IN"
 	SignUpRequirementReasonConsentRequired    SignUpRequirementReason = "CONSENT_REQUIRED"
@@ -1812,6 +1823,7 @@ const (
 var AllSignUpRequirementReason = []SignUpRequirementReason{
 	SignUpRequirementReasonRequiredBySettings,
 	SignUpRequirementReasonOneOfRequired,
+	SignUpRequirementReasonOnlyIdentifier,
 	SignUpRequirementReasonNoOtherWayToSignIn,
 	SignUpRequirementReasonConsentRequired,
 	SignUpRequirementReasonConsentOutdated,
@@ -1829,7 +1841,7 @@ var AllSignUpRequirementReason = []SignUpRequirementReason{
 
 func (e SignUpRequirementReason) IsValid() bool {
 	switch e {
-	case SignUpRequirementReasonRequiredBySettings, SignUpRequirementReasonOneOfRequired, SignUpRequirementReasonNoOtherWayToSignIn, SignUpRequirementReasonConsentRequired, SignUpRequirementReasonConsentOutdated, SignUpRequirementReasonTaken, SignUpRequirementReasonMustBeVerified, SignUpRequirementReasonProviderEmailNotVerified, SignUpRequirementReasonOptionalBySettings, SignUpRequirementReasonOneOfSatisfied, SignUpRequirementReasonWaivedByExternalAccount, SignUpRequirementReasonWaivedByWallet, SignUpRequirementReasonLegacyOauthCompletesAlone, SignUpRequirementReasonLegacyWalletCompletesAlone, SignUpRequirementReasonDisabledBySettings:
+	case SignUpRequirementReasonRequiredBySettings, SignUpRequirementReasonOneOfRequired, SignUpRequirementReasonOnlyIdentifier, SignUpRequirementReasonNoOtherWayToSignIn, SignUpRequirementReasonConsentRequired, SignUpRequirementReasonConsentOutdated, SignUpRequirementReasonTaken, SignUpRequirementReasonMustBeVerified, SignUpRequirementReasonProviderEmailNotVerified, SignUpRequirementReasonOptionalBySettings, SignUpRequirementReasonOneOfSatisfied, SignUpRequirementReasonWaivedByExternalAccount, SignUpRequirementReasonWaivedByWallet, SignUpRequirementReasonLegacyOauthCompletesAlone, SignUpRequirementReasonLegacyWalletCompletesAlone, SignUpRequirementReasonDisabledBySettings:
 		return true
 	}
 	return false
@@ -1931,6 +1943,66 @@ func (e *SignUpRequirementState) UnmarshalJSON(b []byte) error {
 }
 
 func (e SignUpRequirementState) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+type SignUpSourceKind string
+
+const (
+	// The operator's word.
+	SignUpSourceKindSetting SignUpSourceKind = "SETTING"
+	// The way by which the sign-up comes in.
+	SignUpSourceKindPath SignUpSourceKind = "PATH"
+	// Something that happened in the life of the sign-up.
+	SignUpSourceKindEvent SignUpSourceKind = "EVENT"
+)
+
+var AllSignUpSourceKind = []SignUpSourceKind{
+	SignUpSourceKindSetting,
+	SignUpSourceKindPath,
+	SignUpSourceKindEvent,
+}
+
+func (e SignUpSourceKind) IsValid() bool {
+	switch e {
+	case SignUpSourceKindSetting, SignUpSourceKindPath, SignUpSourceKindEvent:
+		return true
+	}
+	return false
+}
+
+func (e SignUpSourceKind) String() string {
+	return string(e)
+}
+
+func (e *SignUpSourceKind) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = SignUpSourceKind(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid SignUpSourceKind", str)
+	}
+	return nil
+}
+
+func (e SignUpSourceKind) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *SignUpSourceKind) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e SignUpSourceKind) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

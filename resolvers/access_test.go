@@ -196,6 +196,8 @@ func TestEnumsAreComplete(t *testing.T) {
 		"SignUpStatus":            typed(t, "../engine", "Status"),
 		"SignUpRequirementState":  typed(t, "../engine", "State"),
 		"SignUpRequirementReason": typed(t, "../engine", "Reason"),
+		"SignUpSourceKind":        typed(t, "../engine", "SourceKind"),
+		"BotProtectionProvider":   typed(t, "../internal/signup", "BotProvider"),
 		"SignUpActionKind":        typed(t, "../engine", "ActionKind"),
 		"SignUpBlockerCode":       typed(t, "../engine", "BlockerCode"),
 		"SignUpRemedy":            typed(t, "../engine", "Remedy"),
@@ -237,7 +239,7 @@ func TestEnumsAreComplete(t *testing.T) {
 func TestEveryEnumIsCompared(t *testing.T) {
 	compared := []string{
 		"UserErrorCode", "SettingsWarningCode", "SignUpField", "SignUpStatus", "SignUpRequirementState", "SignUpRequirementReason",
-		"SignUpActionKind", "SignUpBlockerCode", "SignUpRemedy", "VerificationStatus", "VerificationStrategy", "SessionStatus", "SignUpMode",
+		"SignUpSourceKind", "BotProtectionProvider", "SignUpActionKind", "SignUpBlockerCode", "SignUpRemedy", "VerificationStatus", "VerificationStrategy", "SessionStatus", "SignUpMode",
 		"ProviderPreset", "InvitationStatus", "WebhookEvent", "WebhookDeliveryStatus",
 		"Access", // what Authorize reads
 	}

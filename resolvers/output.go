@@ -106,7 +106,7 @@ func requirements(list []engine.Requirement) []graph.SignUpRequirement {
 	for _, r := range list {
 		g := graph.SignUpRequirement{
 			Field: graph.SignUpField(r.Attribute.String()), State: graph.SignUpRequirementState(r.State),
-			Reason: graph.SignUpRequirementReason(r.Reason), Source: r.Reason.Source(r.Attribute),
+			Reason: graph.SignUpRequirementReason(r.Reason), Source: source(r.Reason.Source(r.Attribute)),
 			OneOf: fields(r.OneOf), Actions: make([]graph.SignUpAction, 0, len(r.Actions)),
 		}
 		for _, a := range r.Actions {
@@ -121,6 +121,10 @@ func requirements(list []engine.Requirement) []graph.SignUpRequirement {
 	return out
 }
 
+func source(s engine.Source) *graph.SignUpSource {
+	return &graph.SignUpSource{Kind: graph.SignUpSourceKind(s.Kind), Name: s.Name}
+}
+
 var blockerMessages = map[engine.BlockerCode]string{
 	engine.BlockedTaken:        "It belongs to an existing account. Use another one, or leave it out.",
 	engine.BlockedRestricted:   "Only invited people can sign up.",
@@ -132,7 +136,7 @@ var blockerMessages = map[engine.BlockerCode]string{
 func blockers(list []engine.Blocker) []graph.SignUpBlocker {
 	out := make([]graph.SignUpBlocker, 0, len(list))
 	for _, b := range list {
-		g := graph.SignUpBlocker{Code: graph.SignUpBlockerCode(b.Code), Message: blockerMessages[b.Code], Remedy: graph.SignUpRemedy(b.Remedy)}
+		g := graph.SignUpBlocker{Code: graph.SignUpBlockerCode(b.Code), Message: blockerMessages[b.Code], Remedy: graph.SignUpRemedy(b.Remedy), Source: source(b.Source())}
 		if b.HasAttribute {
 			g.Attribute = attribute(&b.Attribute)
 		}
