@@ -50,6 +50,8 @@ var mistakes = []mistake{
 		`if o.Nonce != "" {`, `if o.Nonce == "?" {`, "TestAccountAnswersTheOpenChallengeOnce"},
 	{"a signature is good twice", "verify.go",
 		"c.Matches && Verifiable.Has(c.Attribute)", "c.Matches", "TestSignatureAnswersTheOpenChallengeOnce"},
+	{"the prover does not think of taking an address back", "prospect.go",
+		"at.Values[a] = Value{Presence: Cleared} }}}", "_ = at }}}", "TestProspects"},
 	{"another value keeps the code of the former", "decide.go",
 		"if v != nil && v.Key != d.address(a).Key {", "if v != nil && d.address(a).Presence != Given {", "TestAnotherValueVoidsProofAndCode"},
 }

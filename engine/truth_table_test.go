@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"sync"
@@ -297,6 +298,46 @@ func TestTruthTable(t *testing.T) {
 		}
 	})
 	t.Logf("compared %d rows of %d; %d differ", compared.Load(), rows(columns), wrong.Load())
+}
+
+// TestNaiveClientWalksTheTruthTable: from every row whose settings an operator may
+// have, a client that knows no order of fields comes to the end by what it is told,
+// and is never told two things.
+func TestNaiveClientWalksTheTruthTable(t *testing.T) {
+	columns, step := truthTable(), 53*17
+	if campaign() {
+		step = 1
+	}
+	var possible sync.Map // by what of the settings decides it
+	mayBe := func(s engine.Settings) bool {
+		type key struct {
+			progressive bool
+			fields      [engine.NumAttributes]engine.FieldSettings
+			providers   engine.Provider
+		}
+		k := key{s.Progressive, s.Fields, s.Providers[0]}
+		known, ok := possible.Load(k)
+		if !ok {
+			known = len(s.Refusals()) == 0 && engine.Prospects(s, everything)[0].Outlook == engine.OutlookPossible
+			possible.Store(k, known)
+		}
+		return known.(bool)
+	}
+	var walked, wrong atomic.Int64
+	everyRow(columns, step, func(i int, s engine.Settings, a engine.Attempt) {
+		if !mayBe(s) {
+			return
+		}
+		walked.Add(1)
+		client := naiveClient{settings: s, attempt: a, now: noon, random: rand.New(rand.NewPCG(uint64(i), 11))}
+		if why := client.finishes(); why != "" && wrong.Add(1) <= 5 {
+			t.Errorf("%s:\n\t%s", rowName(columns, i), why)
+		}
+	})
+	t.Logf("walked from %d rows of %d", walked.Load(), rows(columns))
+	if walked.Load() == 0 {
+		t.Error("no row was walked from")
+	}
 }
 
 // disagreement says where the engine's verdict is not the twin's, or breaks an

@@ -153,11 +153,13 @@ func (c *naiveClient) finishes() string {
 	c.attempt.AbandonAt = c.now.Add(24 * time.Hour)
 	for range 200 {
 		d := engine.Decide(c.settings, c.attempt, engine.Command{}, c.facts())
-		if c.attempt = d.Attempt; d.Convert {
-			return ""
+		c.attempt = d.Attempt
+		requirements := engine.Requirements(c.settings, c.attempt, d.Verdict, everything, c.now)
+		if why := c.contradiction(d, requirements); why != "" || d.Convert {
+			return why
 		}
 		var todo []engine.Requirement
-		for _, r := range engine.Requirements(c.settings, c.attempt, d.Verdict, everything, c.now) {
+		for _, r := range requirements {
 			if (r.State == engine.StateMissing || r.State == engine.StateUnverified) && len(r.Actions) > 0 {
 				todo = append(todo, r)
 			}
@@ -172,6 +174,33 @@ func (c *naiveClient) finishes() string {
 	}
 	v := engine.Evaluate(c.settings, c.attempt)
 	return fmt.Sprintf("no end: missing %v unverified %v blockers %v", v.Missing, v.Unverified, v.Blockers)
+}
+
+// contradiction says where verdict, lists, states and status do not say the same.
+func (c *naiveClient) contradiction(d engine.Decision, requirements []engine.Requirement) string {
+	v := d.Verdict
+	outstanding := false
+	for _, r := range requirements {
+		missing, unverified := r.State == engine.StateMissing, r.State == engine.StateUnverified
+		outstanding = outstanding || missing || unverified
+		switch {
+		case missing != v.Missing.Has(r.Attribute) || unverified != v.Unverified.Has(r.Attribute):
+			return fmt.Sprintf("%v is %s; missing %v, unverified %v", r.Attribute, r.State, v.Missing, v.Unverified)
+		case (r.State == engine.StateDisabled) == (v.Required|v.Optional).Has(r.Attribute):
+			return fmt.Sprintf("%v is %s; required %v, optional %v", r.Attribute, r.State, v.Required, v.Optional)
+		case r.Reason.Source(r.Attribute) == engine.Source{}:
+			return fmt.Sprintf("%v is %s for %q, which nothing is behind", r.Attribute, r.State, r.Reason)
+		}
+	}
+	switch {
+	case !v.Equal(engine.Evaluate(c.settings, c.attempt)):
+		return "the decision has another verdict than the evaluation"
+	case d.Convert == (outstanding || len(v.Blockers) > 0):
+		return fmt.Sprintf("converts %t; missing %v, unverified %v, blockers %v", d.Convert, v.Missing, v.Unverified, v.Blockers)
+	case c.attempt.Status(c.now) != engine.StatusMissingRequirements:
+		return fmt.Sprintf("the status is %s before the end", c.attempt.Status(c.now))
+	}
+	return ""
 }
 
 func (c *naiveClient) facts() engine.Facts { return engine.Facts{Now: c.now, Can: everything} }
