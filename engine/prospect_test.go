@@ -245,7 +245,9 @@ func brokenStop(c engine.Case) string {
 func TestProspects(t *testing.T) {
 	noMail, noSMS := everything, everything
 	noMail.SendEmail, noSMS.SendSMS = false, false
-	trusted := func(s *engine.Settings) { s.Providers = []engine.Provider{{Name: google, Enabled: true, TrustEmail: true}} }
+	trusted := func(s *engine.Settings) {
+		s.Providers = []engine.Provider{{Name: google, Enabled: true, TrustEmail: true}}
+	}
 	for _, test := range []struct {
 		name     string
 		settings engine.Settings

@@ -186,7 +186,7 @@ func (c *naiveClient) contradiction(d engine.Decision, requirements []engine.Req
 		switch {
 		case missing != v.Missing.Has(r.Attribute) || unverified != v.Unverified.Has(r.Attribute):
 			return fmt.Sprintf("%v is %s; missing %v, unverified %v", r.Attribute, r.State, v.Missing, v.Unverified)
-		case (r.State == engine.StateDisabled) == (v.Required|v.Optional).Has(r.Attribute):
+		case (r.State == engine.StateDisabled) == (v.Required | v.Optional).Has(r.Attribute):
 			return fmt.Sprintf("%v is %s; required %v, optional %v", r.Attribute, r.State, v.Required, v.Optional)
 		case r.Reason.Source(r.Attribute) == engine.Source{}:
 			return fmt.Sprintf("%v is %s for %q, which nothing is behind", r.Attribute, r.State, r.Reason)
