@@ -171,7 +171,7 @@ func (d *deciding) outcome(o Outcome) {
 	case d.facts.Taken.Has(o.Attribute):
 		v.Transferable, v.Failure = true, CodeTransferable
 	case o.Account != nil && !d.settings.Progressive && !AccountVerifiesEmail(d.settings, *o.Account):
-		v.Failure = CodeEmailNotVerified
+		v.Failure, v.Refused = CodeEmailNotVerified, o.Account.withoutValues()
 	default:
 		v.Verified = true
 		d.accept(o)
@@ -216,6 +216,16 @@ func (d *deciding) noteTaken(sent Set) {
 		}
 	}
 	d.attempt.Account = withoutTaken(d.attempt.Account, sent)
+}
+
+// withoutValues returns what remains of an account that is refused: whose it was is
+// forgotten.
+func (a Account) withoutValues() *Account {
+	left := Account{Provider: a.Provider, Asked: a.Asked, EmailVerified: a.EmailVerified}
+	for i, v := range a.Sent {
+		left.Sent[i].Presence = v.Presence
+	}
+	return &left
 }
 
 // withoutTaken returns the account without the values that belong to users.

@@ -61,11 +61,21 @@ func recordFromElsewhere() stored {
 	return s
 }
 
+// recordOfRefusal has an account that was refused, too.
+func recordOfRefusal() stored {
+	s := recordFromElsewhere()
+	refused := engine.Account{Provider: "p", Asked: "https://all.example", Issuer: "i", Subject: "s", EmailVerified: true}
+	refused.Sent[engine.EmailAddress].Presence = engine.Given
+	s.Attempt.Verifications[0].Refused = &refused
+	return s
+}
+
 // TestRecordOfVersion1 pins the bytes of a record: sign-ups in flight outlive
 // an update of the server.
 func TestRecordOfVersion1(t *testing.T) {
 	t.Run("before proofs from elsewhere", func(t *testing.T) { pinned(t, "testdata/record.v1.hex", fullRecord()) })
 	t.Run("with them", func(t *testing.T) { pinned(t, "testdata/record.v1.elsewhere.hex", recordFromElsewhere()) })
+	t.Run("with a refusal", func(t *testing.T) { pinned(t, "testdata/record.v1.refusal.hex", recordOfRefusal()) })
 }
 
 func pinned(t *testing.T, file string, full stored) {
@@ -117,7 +127,7 @@ func TestEveryFieldIsStored(t *testing.T) {
 			}
 		}
 	}
-	full := recordFromElsewhere()
+	full := recordOfRefusal()
 	look("stored", reflect.ValueOf(full))
 	look("verification", reflect.ValueOf(full.Attempt.Verifications[0]))
 	look("value", reflect.ValueOf(full.Attempt.Values[0]))

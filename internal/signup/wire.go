@@ -66,6 +66,8 @@ type wireVerification struct {
 	Lapsed       bool   `msgpack:"l,omitempty"`
 	Provider     string `msgpack:"x,omitempty"`
 	Detail       string `msgpack:"d,omitempty"`
+
+	Refused *wireAccount `msgpack:"q,omitempty"`
 }
 
 type wireAccount struct {
@@ -158,13 +160,11 @@ func toWire(s stored) wireRecord {
 		if p != nil {
 			w.Attempt.Verifications = append(w.Attempt.Verifications, wireVerification{
 				uint8(i), string(p.Strategy), p.Key, p.Verified, p.Transferable, string(p.Failure), p.Nonce, p.Generation, p.Guesses,
-				milliseconds(p.SentAt), milliseconds(p.ResendAt), milliseconds(p.ExpireAt), p.Lapsed, p.Provider, p.Detail,
+				milliseconds(p.SentAt), milliseconds(p.ResendAt), milliseconds(p.ExpireAt), p.Lapsed, p.Provider, p.Detail, accountToWire(p.Refused),
 			})
 		}
 	}
-	if x := a.Account; x != nil {
-		w.Attempt.Account = &wireAccount{x.Provider, x.Subject, wireValues(x.Sent), x.EmailVerified, x.Issuer, x.Asked}
-	}
+	w.Attempt.Account = accountToWire(a.Account)
 	if t := a.Ticket; t != nil {
 		w.Attempt.Ticket = &wireTicket{t.ID, uint8(t.State), wireValues(t.Sent)}
 	}
@@ -205,13 +205,11 @@ func fromWire(w wireRecord) stored {
 				Strategy: engine.Strategy(p.Strategy), Key: p.Key, Verified: p.Verified, Transferable: p.Transferable,
 				Failure: engine.Code(p.Failure), Nonce: p.Nonce, Generation: p.Generation, Guesses: p.Guesses,
 				SentAt: moment(p.SentAt), ResendAt: moment(p.ResendAt), ExpireAt: moment(p.ExpireAt), Lapsed: p.Lapsed,
-				Provider: p.Provider, Detail: p.Detail,
+				Provider: p.Provider, Detail: p.Detail, Refused: accountFromWire(p.Refused),
 			}
 		}
 	}
-	if x := a.Account; x != nil {
-		s.Attempt.Account = &engine.Account{Provider: x.Provider, Asked: x.Asked, Issuer: x.Issuer, Subject: x.Subject, Sent: values(x.Sent), EmailVerified: x.EmailVerified}
-	}
+	s.Attempt.Account = accountFromWire(a.Account)
 	if t := a.Ticket; t != nil {
 		s.Attempt.Ticket = &engine.Ticket{ID: t.ID, State: engine.TicketState(t.State), Sent: values(t.Sent)}
 	}
@@ -235,6 +233,20 @@ func fromWire(w wireRecord) stored {
 		s.Completion = &completion{c.UserID, c.SessionID, c.EventIDs, moment(c.At), moment(c.LeaseUntil), c.Generation, c.Reissue}
 	}
 	return s
+}
+
+func accountToWire(x *engine.Account) *wireAccount {
+	if x == nil {
+		return nil
+	}
+	return &wireAccount{x.Provider, x.Subject, wireValues(x.Sent), x.EmailVerified, x.Issuer, x.Asked}
+}
+
+func accountFromWire(x *wireAccount) *engine.Account {
+	if x == nil {
+		return nil
+	}
+	return &engine.Account{Provider: x.Provider, Asked: x.Asked, Issuer: x.Issuer, Subject: x.Subject, Sent: values(x.Sent), EmailVerified: x.EmailVerified}
 }
 
 func reasonNumber(r engine.Reason) byte {
