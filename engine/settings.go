@@ -123,8 +123,6 @@ const (
 	UnverifiedClaims  = "UNVERIFIED_CLAIMS"
 	CannotBeVerified  = "CANNOT_BE_VERIFIED"
 	FlagNotHonoured   = "REQUIRED_FLAG_NOT_HONOURED"
-	ProviderUntrusted = "PROVIDER_NOT_TRUSTED"
-	RestrictedNoEntry = "RESTRICTED_WITHOUT_TICKETS"
 )
 
 // Refusals returns why the settings cannot be used; empty means they can.
@@ -212,15 +210,5 @@ func (s Settings) Warnings(c Capabilities) []Finding {
 	cannot(PhoneNumber, c.SendSMS || !must.Has(PhoneNumber), "This server has no way to send text messages: nobody can verify a phone number.")
 	cannot(Web3Wallet, c.ProveWallet, "This server cannot verify wallets: nobody can add one.")
 	cannot(ExternalAccount, c.ProveAccount, "This server cannot verify external accounts: nobody can add one.")
-	for _, p := range s.Providers {
-		if p.Enabled && !p.TrustEmail && !s.Progressive {
-			found = append(found, Finding{ProviderUntrusted, "externalAccount.providers." + p.Name + ".trustEmail",
-				"While Progressive Sign Up is off, nobody can sign up through a provider that is not trusted to verify email addresses."})
-		}
-	}
-	if s.Restricted {
-		found = append(found, Finding{RestrictedNoEntry, "signUpMode",
-			"Only invited people can sign up."})
-	}
 	return found
 }

@@ -128,10 +128,7 @@ func TestSomebodyCanCompleteOrTheOperatorIsTold(t *testing.T) {
 		if f.completes || len(f.settings.Refusals()) > 0 {
 			continue
 		}
-		told := slices.ContainsFunc(f.settings.Warnings(everything), func(w engine.Finding) bool {
-			return w.Code != engine.FlagNotHonoured && w.Code != engine.UnverifiedClaims
-		})
-		if told {
+		if engine.Prospects(f.settings, everything)[0].Outlook == engine.OutlookImpossible {
 			continue
 		}
 		if silent++; silent <= 3 {
@@ -234,10 +231,6 @@ func TestWarnings(t *testing.T) {
 			[]string{"REQUIRED_FLAG_NOT_HONOURED emailAddress.required", "REQUIRED_FLAG_NOT_HONOURED phoneNumber.required"}},
 		{"proofs that nobody can make", instance(optional(engine.Web3Wallet), providers), mute,
 			[]string{"CANNOT_BE_VERIFIED web3Wallet.enabled", "CANNOT_BE_VERIFIED externalAccount.providers"}},
-		{"legacy: a provider that is not trusted", instance(legacy, providers), everything,
-			[]string{"PROVIDER_NOT_TRUSTED externalAccount.providers.forum.trustEmail"}},
-		{"progressive: a provider that is not trusted", instance(providers), everything, nil},
-		{"restricted", instance(requiredVerified(engine.EmailAddress), restricted), everything, []string{"RESTRICTED_WITHOUT_TICKETS signUpMode"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -116,6 +116,7 @@ type ComplexityRoot struct {
 		Username                  func(childComplexity int) int
 		Version                   func(childComplexity int) int
 		Warnings                  func(childComplexity int) int
+		Ways                      func(childComplexity int) int
 		Web3Wallet                func(childComplexity int) int
 	}
 
@@ -409,6 +410,21 @@ type ComplexityRoot struct {
 		Name func(childComplexity int) int
 	}
 
+	SignUpStep struct {
+		Field    func(childComplexity int) int
+		Kind     func(childComplexity int) int
+		Provider func(childComplexity int) int
+		Sends    func(childComplexity int) int
+		Strategy func(childComplexity int) int
+	}
+
+	SignUpStop struct {
+		Blocker func(childComplexity int) int
+		Field   func(childComplexity int) int
+		Reason  func(childComplexity int) int
+		Source  func(childComplexity int) int
+	}
+
 	SignUpUpdatePayload struct {
 		SignUp     func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -440,6 +456,20 @@ type ComplexityRoot struct {
 		ExternalAccount func(childComplexity int) int
 		PhoneNumber     func(childComplexity int) int
 		Web3Wallet      func(childComplexity int) int
+	}
+
+	SignUpWay struct {
+		Cases    func(childComplexity int) int
+		Outlook  func(childComplexity int) int
+		Path     func(childComplexity int) int
+		Provider func(childComplexity int) int
+	}
+
+	SignUpWayCase struct {
+		Arrival   func(childComplexity int) int
+		Completes func(childComplexity int) int
+		Steps     func(childComplexity int) int
+		Stop      func(childComplexity int) int
 	}
 
 	Subscription struct {
@@ -971,6 +1001,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InstanceSettings.Warnings(childComplexity), true
+	case "InstanceSettings.ways":
+		if e.ComplexityRoot.InstanceSettings.Ways == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettings.Ways(childComplexity), true
 	case "InstanceSettings.web3Wallet":
 		if e.ComplexityRoot.InstanceSettings.Web3Wallet == nil {
 			break
@@ -2227,6 +2263,62 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SignUpSource.Name(childComplexity), true
 
+	case "SignUpStep.field":
+		if e.ComplexityRoot.SignUpStep.Field == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpStep.Field(childComplexity), true
+	case "SignUpStep.kind":
+		if e.ComplexityRoot.SignUpStep.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpStep.Kind(childComplexity), true
+	case "SignUpStep.provider":
+		if e.ComplexityRoot.SignUpStep.Provider == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpStep.Provider(childComplexity), true
+	case "SignUpStep.sends":
+		if e.ComplexityRoot.SignUpStep.Sends == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpStep.Sends(childComplexity), true
+	case "SignUpStep.strategy":
+		if e.ComplexityRoot.SignUpStep.Strategy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpStep.Strategy(childComplexity), true
+
+	case "SignUpStop.blocker":
+		if e.ComplexityRoot.SignUpStop.Blocker == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpStop.Blocker(childComplexity), true
+	case "SignUpStop.field":
+		if e.ComplexityRoot.SignUpStop.Field == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpStop.Field(childComplexity), true
+	case "SignUpStop.reason":
+		if e.ComplexityRoot.SignUpStop.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpStop.Reason(childComplexity), true
+	case "SignUpStop.source":
+		if e.ComplexityRoot.SignUpStop.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpStop.Source(childComplexity), true
+
 	case "SignUpUpdatePayload.signUp":
 		if e.ComplexityRoot.SignUpUpdatePayload.SignUp == nil {
 			break
@@ -2339,6 +2431,56 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SignUpVerifications.Web3Wallet(childComplexity), true
+
+	case "SignUpWay.cases":
+		if e.ComplexityRoot.SignUpWay.Cases == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpWay.Cases(childComplexity), true
+	case "SignUpWay.outlook":
+		if e.ComplexityRoot.SignUpWay.Outlook == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpWay.Outlook(childComplexity), true
+	case "SignUpWay.path":
+		if e.ComplexityRoot.SignUpWay.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpWay.Path(childComplexity), true
+	case "SignUpWay.provider":
+		if e.ComplexityRoot.SignUpWay.Provider == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpWay.Provider(childComplexity), true
+
+	case "SignUpWayCase.arrival":
+		if e.ComplexityRoot.SignUpWayCase.Arrival == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpWayCase.Arrival(childComplexity), true
+	case "SignUpWayCase.completes":
+		if e.ComplexityRoot.SignUpWayCase.Completes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpWayCase.Completes(childComplexity), true
+	case "SignUpWayCase.steps":
+		if e.ComplexityRoot.SignUpWayCase.Steps == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpWayCase.Steps(childComplexity), true
+	case "SignUpWayCase.stop":
+		if e.ComplexityRoot.SignUpWayCase.Stop == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpWayCase.Stop(childComplexity), true
 
 	case "Subscription.signUpStatusChanged":
 		if e.ComplexityRoot.Subscription.SignUpStatusChanged == nil {
@@ -3745,6 +3887,8 @@ enum UserErrorCode {
   EXTERNAL_ID_TAKEN
   "The settings changed since ` + "`" + `expectedVersion` + "`" + `."
   STALE_VERSION
+  "Nobody who comes in some way could sign up under these settings."
+  WAY_IMPOSSIBLE
   "At least one identifier must be enabled."
   NO_IDENTIFIER
   REQUIRED_BUT_DISABLED
@@ -4281,8 +4425,86 @@ type InstanceSettings {
   invitationLifetimeSeconds: Int!
   "What to know about these settings on this server."
   warnings: [SettingsWarning!]!
+  """
+  For each way in, whether a sign-up that begins so can complete under these settings
+  on this server: proven by trying every choice of what to give and verify, on the
+  rules. A change that makes a way impossible is refused (WAY_IMPOSSIBLE).
+  """
+  ways: [SignUpWay!]!
   updatedAt: DateTime!
   updatedBy: String!
+}
+
+"A way in, and what becomes of sign-ups that begin so."
+type SignUpWay {
+  path: SignUpPath!
+  "OAUTH: the provider's name."
+  provider: String
+  outlook: SignUpOutlook!
+  "One for each thing that can come with such a sign-up; none where the way is closed."
+  cases: [SignUpWayCase!]!
+}
+
+"How a sign-up comes in."
+enum SignUpPath {
+  "By giving fields."
+  FORM
+  "By an external account."
+  OAUTH
+  "By a wallet."
+  WALLET
+  "By an invitation."
+  TICKET
+}
+
+enum SignUpOutlook {
+  "Whatever comes with the sign-up, it can complete."
+  POSSIBLE
+  "That depends on what comes with it."
+  DOUBTFUL
+  "Nobody who comes like this can complete."
+  IMPOSSIBLE
+  "The settings admit nobody who comes like this: only invited people can sign up."
+  CLOSED
+}
+
+"The proof for one arrival."
+type SignUpWayCase {
+  arrival: SignUpArrival!
+  completes: Boolean!
+  "The shortest sequence that completes, after ` + "`" + `signUpCreate` + "`" + `; empty where none does, or where nothing more is needed."
+  steps: [SignUpStep!]!
+  "Where the sequence that comes closest stops; null where one completes."
+  stop: SignUpStop
+}
+
+"What comes with a sign-up: what the provider says about its account, or where the invitation went."
+enum SignUpArrival {
+  NOTHING
+  VERIFIED_EMAIL
+  UNVERIFIED_EMAIL
+  VERIFIED_PHONE
+}
+
+"One thing that the client does."
+type SignUpStep {
+  kind: SignUpActionKind!
+  field: SignUpField!
+  "Of a verification."
+  strategy: VerificationStrategy
+  "Of an external account."
+  provider: String
+  "What this provider says of the account."
+  sends: SignUpArrival
+}
+
+type SignUpStop {
+  "The field that stays missing or unverified."
+  field: SignUpField
+  reason: SignUpRequirementReason
+  blocker: SignUpBlockerCode
+  "What would have to be changed."
+  source: SignUpSource!
 }
 
 type FieldSettings {
@@ -4447,10 +4669,12 @@ enum SettingsWarningCode {
   CANNOT_BE_VERIFIED
   "Without Progressive Sign Up the flag has no effect."
   REQUIRED_FLAG_NOT_HONOURED
-  "Without Progressive Sign Up nobody can sign up through this provider."
-  PROVIDER_NOT_TRUSTED
-  "Nobody can sign up without an invitation."
+  "Only invited people can sign up, and no invitation is open."
   RESTRICTED_WITHOUT_TICKETS
+  "Of those who come in some way, some cannot sign up; see ` + "`" + `ways` + "`" + `."
+  WAY_DOUBTFUL
+  "Nobody who comes in some way can sign up; see ` + "`" + `ways` + "`" + `."
+  WAY_IMPOSSIBLE
   "Test addresses can be verified by anybody."
   TEST_MODE
   "Providers have no address to which they may send people back."
@@ -4767,6 +4991,8 @@ func (ec *executionContext) childFields_InstanceSettings(ctx context.Context, fi
 		return ec.fieldContext_InstanceSettings_invitationLifetimeSeconds(ctx, field)
 	case "warnings":
 		return ec.fieldContext_InstanceSettings_warnings(ctx, field)
+	case "ways":
+		return ec.fieldContext_InstanceSettings_ways(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_InstanceSettings_updatedAt(ctx, field)
 	case "updatedBy":
@@ -5271,6 +5497,36 @@ func (ec *executionContext) childFields_SignUpSource(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type SignUpSource", field.Name)
 }
 
+func (ec *executionContext) childFields_SignUpStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_SignUpStep_kind(ctx, field)
+	case "field":
+		return ec.fieldContext_SignUpStep_field(ctx, field)
+	case "strategy":
+		return ec.fieldContext_SignUpStep_strategy(ctx, field)
+	case "provider":
+		return ec.fieldContext_SignUpStep_provider(ctx, field)
+	case "sends":
+		return ec.fieldContext_SignUpStep_sends(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignUpStep", field.Name)
+}
+
+func (ec *executionContext) childFields_SignUpStop(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "field":
+		return ec.fieldContext_SignUpStop_field(ctx, field)
+	case "reason":
+		return ec.fieldContext_SignUpStop_reason(ctx, field)
+	case "blocker":
+		return ec.fieldContext_SignUpStop_blocker(ctx, field)
+	case "source":
+		return ec.fieldContext_SignUpStop_source(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignUpStop", field.Name)
+}
+
 func (ec *executionContext) childFields_SignUpUpdatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "signUp":
@@ -5335,6 +5591,34 @@ func (ec *executionContext) childFields_SignUpVerifications(ctx context.Context,
 		return ec.fieldContext_SignUpVerifications_externalAccount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SignUpVerifications", field.Name)
+}
+
+func (ec *executionContext) childFields_SignUpWay(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "path":
+		return ec.fieldContext_SignUpWay_path(ctx, field)
+	case "provider":
+		return ec.fieldContext_SignUpWay_provider(ctx, field)
+	case "outlook":
+		return ec.fieldContext_SignUpWay_outlook(ctx, field)
+	case "cases":
+		return ec.fieldContext_SignUpWay_cases(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignUpWay", field.Name)
+}
+
+func (ec *executionContext) childFields_SignUpWayCase(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "arrival":
+		return ec.fieldContext_SignUpWayCase_arrival(ctx, field)
+	case "completes":
+		return ec.fieldContext_SignUpWayCase_completes(ctx, field)
+	case "steps":
+		return ec.fieldContext_SignUpWayCase_steps(ctx, field)
+	case "stop":
+		return ec.fieldContext_SignUpWayCase_stop(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignUpWayCase", field.Name)
 }
 
 func (ec *executionContext) childFields_User(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7560,6 +7844,38 @@ func (ec *executionContext) fieldContext_InstanceSettings_warnings(_ context.Con
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_SettingsWarning(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _InstanceSettings_ways(ctx context.Context, field graphql.CollectedField, obj *InstanceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettings_ways(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ways, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []SignUpWay) graphql.Marshaler {
+			return ec.marshalNSignUpWay2ᚕstepwiseᚋgraphᚐSignUpWayᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettings_ways(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InstanceSettings",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignUpWay(ctx, field)
 		},
 	}
 	return fc, nil
@@ -12701,6 +13017,222 @@ func (ec *executionContext) fieldContext_SignUpSource_name(_ context.Context, fi
 	return graphql.NewScalarFieldContext("SignUpSource", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _SignUpStep_kind(ctx context.Context, field graphql.CollectedField, obj *SignUpStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpStep_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v SignUpActionKind) graphql.Marshaler {
+			return ec.marshalNSignUpActionKind2stepwiseᚋgraphᚐSignUpActionKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpStep_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpStep", field, false, false, errors.New("field of type SignUpActionKind does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpStep_field(ctx context.Context, field graphql.CollectedField, obj *SignUpStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpStep_field(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Field, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v SignUpField) graphql.Marshaler {
+			return ec.marshalNSignUpField2stepwiseᚋgraphᚐSignUpField(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpStep_field(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpStep", field, false, false, errors.New("field of type SignUpField does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpStep_strategy(ctx context.Context, field graphql.CollectedField, obj *SignUpStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpStep_strategy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Strategy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *VerificationStrategy) graphql.Marshaler {
+			return ec.marshalOVerificationStrategy2ᚖstepwiseᚋgraphᚐVerificationStrategy(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpStep_strategy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpStep", field, false, false, errors.New("field of type VerificationStrategy does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpStep_provider(ctx context.Context, field graphql.CollectedField, obj *SignUpStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpStep_provider(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Provider, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpStep_provider(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpStep", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpStep_sends(ctx context.Context, field graphql.CollectedField, obj *SignUpStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpStep_sends(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sends, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SignUpArrival) graphql.Marshaler {
+			return ec.marshalOSignUpArrival2ᚖstepwiseᚋgraphᚐSignUpArrival(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpStep_sends(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpStep", field, false, false, errors.New("field of type SignUpArrival does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpStop_field(ctx context.Context, field graphql.CollectedField, obj *SignUpStop) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpStop_field(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Field, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SignUpField) graphql.Marshaler {
+			return ec.marshalOSignUpField2ᚖstepwiseᚋgraphᚐSignUpField(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpStop_field(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpStop", field, false, false, errors.New("field of type SignUpField does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpStop_reason(ctx context.Context, field graphql.CollectedField, obj *SignUpStop) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpStop_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SignUpRequirementReason) graphql.Marshaler {
+			return ec.marshalOSignUpRequirementReason2ᚖstepwiseᚋgraphᚐSignUpRequirementReason(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpStop_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpStop", field, false, false, errors.New("field of type SignUpRequirementReason does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpStop_blocker(ctx context.Context, field graphql.CollectedField, obj *SignUpStop) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpStop_blocker(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Blocker, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SignUpBlockerCode) graphql.Marshaler {
+			return ec.marshalOSignUpBlockerCode2ᚖstepwiseᚋgraphᚐSignUpBlockerCode(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpStop_blocker(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpStop", field, false, false, errors.New("field of type SignUpBlockerCode does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpStop_source(ctx context.Context, field graphql.CollectedField, obj *SignUpStop) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpStop_source(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Source, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SignUpSource) graphql.Marshaler {
+			return ec.marshalNSignUpSource2ᚖstepwiseᚋgraphᚐSignUpSource(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpStop_source(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SignUpStop",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignUpSource(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _SignUpUpdatePayload_signUp(ctx context.Context, field graphql.CollectedField, obj *SignUpUpdatePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13209,6 +13741,217 @@ func (ec *executionContext) fieldContext_SignUpVerifications_externalAccount(_ c
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_SignUpVerification(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SignUpWay_path(ctx context.Context, field graphql.CollectedField, obj *SignUpWay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpWay_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v SignUpPath) graphql.Marshaler {
+			return ec.marshalNSignUpPath2stepwiseᚋgraphᚐSignUpPath(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpWay_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpWay", field, false, false, errors.New("field of type SignUpPath does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpWay_provider(ctx context.Context, field graphql.CollectedField, obj *SignUpWay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpWay_provider(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Provider, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpWay_provider(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpWay", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpWay_outlook(ctx context.Context, field graphql.CollectedField, obj *SignUpWay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpWay_outlook(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Outlook, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v SignUpOutlook) graphql.Marshaler {
+			return ec.marshalNSignUpOutlook2stepwiseᚋgraphᚐSignUpOutlook(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpWay_outlook(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpWay", field, false, false, errors.New("field of type SignUpOutlook does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpWay_cases(ctx context.Context, field graphql.CollectedField, obj *SignUpWay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpWay_cases(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cases, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []SignUpWayCase) graphql.Marshaler {
+			return ec.marshalNSignUpWayCase2ᚕstepwiseᚋgraphᚐSignUpWayCaseᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpWay_cases(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SignUpWay",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignUpWayCase(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SignUpWayCase_arrival(ctx context.Context, field graphql.CollectedField, obj *SignUpWayCase) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpWayCase_arrival(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Arrival, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v SignUpArrival) graphql.Marshaler {
+			return ec.marshalNSignUpArrival2stepwiseᚋgraphᚐSignUpArrival(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpWayCase_arrival(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpWayCase", field, false, false, errors.New("field of type SignUpArrival does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpWayCase_completes(ctx context.Context, field graphql.CollectedField, obj *SignUpWayCase) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpWayCase_completes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Completes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpWayCase_completes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpWayCase", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpWayCase_steps(ctx context.Context, field graphql.CollectedField, obj *SignUpWayCase) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpWayCase_steps(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Steps, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []SignUpStep) graphql.Marshaler {
+			return ec.marshalNSignUpStep2ᚕstepwiseᚋgraphᚐSignUpStepᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpWayCase_steps(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SignUpWayCase",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignUpStep(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SignUpWayCase_stop(ctx context.Context, field graphql.CollectedField, obj *SignUpWayCase) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpWayCase_stop(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Stop, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SignUpStop) graphql.Marshaler {
+			return ec.marshalOSignUpStop2ᚖstepwiseᚋgraphᚐSignUpStop(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpWayCase_stop(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SignUpWayCase",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignUpStop(ctx, field)
 		},
 	}
 	return fc, nil
@@ -18967,6 +19710,11 @@ func (ec *executionContext) _InstanceSettings(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "ways":
+			out.Values[i] = ec._InstanceSettings_ways(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "updatedAt":
 			out.Values[i] = ec._InstanceSettings_updatedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -21332,6 +22080,117 @@ func (ec *executionContext) _SignUpSource(ctx context.Context, sel ast.Selection
 	return out
 }
 
+var signUpStepImplementors = []string{"SignUpStep"}
+
+func (ec *executionContext) _SignUpStep(ctx context.Context, sel ast.SelectionSet, obj *SignUpStep) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, signUpStepImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SignUpStep")
+		case "kind":
+			out.Values[i] = ec._SignUpStep_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "field":
+			out.Values[i] = ec._SignUpStep_field(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "strategy":
+			out.Values[i] = ec._SignUpStep_strategy(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "provider":
+			out.Values[i] = ec._SignUpStep_provider(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "sends":
+			out.Values[i] = ec._SignUpStep_sends(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var signUpStopImplementors = []string{"SignUpStop"}
+
+func (ec *executionContext) _SignUpStop(ctx context.Context, sel ast.SelectionSet, obj *SignUpStop) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, signUpStopImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SignUpStop")
+		case "field":
+			out.Values[i] = ec._SignUpStop_field(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = ec._SignUpStop_reason(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "blocker":
+			out.Values[i] = ec._SignUpStop_blocker(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "source":
+			out.Values[i] = ec._SignUpStop_source(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var signUpUpdatePayloadImplementors = []string{"SignUpUpdatePayload"}
 
 func (ec *executionContext) _SignUpUpdatePayload(ctx context.Context, sel ast.SelectionSet, obj *SignUpUpdatePayload) graphql.Marshaler {
@@ -21563,6 +22422,112 @@ func (ec *executionContext) _SignUpVerifications(ctx context.Context, sel ast.Se
 			}
 		case "externalAccount":
 			out.Values[i] = ec._SignUpVerifications_externalAccount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var signUpWayImplementors = []string{"SignUpWay"}
+
+func (ec *executionContext) _SignUpWay(ctx context.Context, sel ast.SelectionSet, obj *SignUpWay) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, signUpWayImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SignUpWay")
+		case "path":
+			out.Values[i] = ec._SignUpWay_path(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "provider":
+			out.Values[i] = ec._SignUpWay_provider(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "outlook":
+			out.Values[i] = ec._SignUpWay_outlook(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cases":
+			out.Values[i] = ec._SignUpWay_cases(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var signUpWayCaseImplementors = []string{"SignUpWayCase"}
+
+func (ec *executionContext) _SignUpWayCase(ctx context.Context, sel ast.SelectionSet, obj *SignUpWayCase) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, signUpWayCaseImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SignUpWayCase")
+		case "arrival":
+			out.Values[i] = ec._SignUpWayCase_arrival(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "completes":
+			out.Values[i] = ec._SignUpWayCase_completes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "steps":
+			out.Values[i] = ec._SignUpWayCase_steps(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "stop":
+			out.Values[i] = ec._SignUpWayCase_stop(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -23671,6 +24636,16 @@ func (ec *executionContext) marshalNSignUpActionKind2stepwiseᚋgraphᚐSignUpAc
 	return v
 }
 
+func (ec *executionContext) unmarshalNSignUpArrival2stepwiseᚋgraphᚐSignUpArrival(ctx context.Context, v any) (SignUpArrival, error) {
+	var res SignUpArrival
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSignUpArrival2stepwiseᚋgraphᚐSignUpArrival(ctx context.Context, sel ast.SelectionSet, v SignUpArrival) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) marshalNSignUpBlocker2stepwiseᚋgraphᚐSignUpBlocker(ctx context.Context, sel ast.SelectionSet, v SignUpBlocker) graphql.Marshaler {
 	return ec._SignUpBlocker(ctx, sel, &v)
 }
@@ -23766,6 +24741,26 @@ func (ec *executionContext) marshalNSignUpMode2stepwiseᚋgraphᚐSignUpMode(ctx
 	return v
 }
 
+func (ec *executionContext) unmarshalNSignUpOutlook2stepwiseᚋgraphᚐSignUpOutlook(ctx context.Context, v any) (SignUpOutlook, error) {
+	var res SignUpOutlook
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSignUpOutlook2stepwiseᚋgraphᚐSignUpOutlook(ctx context.Context, sel ast.SelectionSet, v SignUpOutlook) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNSignUpPath2stepwiseᚋgraphᚐSignUpPath(ctx context.Context, v any) (SignUpPath, error) {
+	var res SignUpPath
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSignUpPath2stepwiseᚋgraphᚐSignUpPath(ctx context.Context, sel ast.SelectionSet, v SignUpPath) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNSignUpRemedy2stepwiseᚋgraphᚐSignUpRemedy(ctx context.Context, v any) (SignUpRemedy, error) {
 	var res SignUpRemedy
 	err := res.UnmarshalGQL(v)
@@ -23846,6 +24841,26 @@ func (ec *executionContext) marshalNSignUpStatus2stepwiseᚋgraphᚐSignUpStatus
 	return v
 }
 
+func (ec *executionContext) marshalNSignUpStep2stepwiseᚋgraphᚐSignUpStep(ctx context.Context, sel ast.SelectionSet, v SignUpStep) graphql.Marshaler {
+	return ec._SignUpStep(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSignUpStep2ᚕstepwiseᚋgraphᚐSignUpStepᚄ(ctx context.Context, sel ast.SelectionSet, v []SignUpStep) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSignUpStep2stepwiseᚋgraphᚐSignUpStep(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNSignUpUpdateInput2stepwiseᚋgraphᚐSignUpUpdateInput(ctx context.Context, v any) (SignUpUpdateInput, error) {
 	res, err := ec.unmarshalInputSignUpUpdateInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -23899,6 +24914,46 @@ func (ec *executionContext) marshalNSignUpVerifications2ᚖstepwiseᚋgraphᚐSi
 		return graphql.Null
 	}
 	return ec._SignUpVerifications(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNSignUpWay2stepwiseᚋgraphᚐSignUpWay(ctx context.Context, sel ast.SelectionSet, v SignUpWay) graphql.Marshaler {
+	return ec._SignUpWay(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSignUpWay2ᚕstepwiseᚋgraphᚐSignUpWayᚄ(ctx context.Context, sel ast.SelectionSet, v []SignUpWay) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSignUpWay2stepwiseᚋgraphᚐSignUpWay(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSignUpWayCase2stepwiseᚋgraphᚐSignUpWayCase(ctx context.Context, sel ast.SelectionSet, v SignUpWayCase) graphql.Marshaler {
+	return ec._SignUpWayCase(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSignUpWayCase2ᚕstepwiseᚋgraphᚐSignUpWayCaseᚄ(ctx context.Context, sel ast.SelectionSet, v []SignUpWayCase) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSignUpWayCase2stepwiseᚋgraphᚐSignUpWayCase(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalNString2string(ctx context.Context, v any) (string, error) {
@@ -24890,6 +25945,38 @@ func (ec *executionContext) marshalOSignUp2ᚖstepwiseᚋgraphᚐSignUp(ctx cont
 	return ec._SignUp(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalOSignUpArrival2ᚖstepwiseᚋgraphᚐSignUpArrival(ctx context.Context, v any) (*SignUpArrival, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(SignUpArrival)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOSignUpArrival2ᚖstepwiseᚋgraphᚐSignUpArrival(ctx context.Context, sel ast.SelectionSet, v *SignUpArrival) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
+func (ec *executionContext) unmarshalOSignUpBlockerCode2ᚖstepwiseᚋgraphᚐSignUpBlockerCode(ctx context.Context, v any) (*SignUpBlockerCode, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(SignUpBlockerCode)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOSignUpBlockerCode2ᚖstepwiseᚋgraphᚐSignUpBlockerCode(ctx context.Context, sel ast.SelectionSet, v *SignUpBlockerCode) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
 func (ec *executionContext) marshalOSignUpExternalAccount2ᚖstepwiseᚋgraphᚐSignUpExternalAccount(ctx context.Context, sel ast.SelectionSet, v *SignUpExternalAccount) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -24963,6 +26050,29 @@ func (ec *executionContext) marshalOSignUpMode2ᚖstepwiseᚋgraphᚐSignUpMode(
 		return graphql.Null
 	}
 	return v
+}
+
+func (ec *executionContext) unmarshalOSignUpRequirementReason2ᚖstepwiseᚋgraphᚐSignUpRequirementReason(ctx context.Context, v any) (*SignUpRequirementReason, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(SignUpRequirementReason)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOSignUpRequirementReason2ᚖstepwiseᚋgraphᚐSignUpRequirementReason(ctx context.Context, sel ast.SelectionSet, v *SignUpRequirementReason) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
+func (ec *executionContext) marshalOSignUpStop2ᚖstepwiseᚋgraphᚐSignUpStop(ctx context.Context, sel ast.SelectionSet, v *SignUpStop) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SignUpStop(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOSignUpVerification2ᚖstepwiseᚋgraphᚐSignUpVerification(ctx context.Context, sel ast.SelectionSet, v *SignUpVerification) graphql.Marshaler {
@@ -25113,6 +26223,22 @@ func (ec *executionContext) marshalOVerificationStrategy2ᚕstepwiseᚋgraphᚐV
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalOVerificationStrategy2ᚖstepwiseᚋgraphᚐVerificationStrategy(ctx context.Context, v any) (*VerificationStrategy, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(VerificationStrategy)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOVerificationStrategy2ᚖstepwiseᚋgraphᚐVerificationStrategy(ctx context.Context, sel ast.SelectionSet, v *VerificationStrategy) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
 }
 
 func (ec *executionContext) unmarshalOWalletSettingsInput2ᚖstepwiseᚋgraphᚐWalletSettingsInput(ctx context.Context, v any) (*WalletSettingsInput, error) {

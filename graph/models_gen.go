@@ -170,9 +170,13 @@ type InstanceSettings struct {
 	// Of an invitation that does not say so itself.
 	InvitationLifetimeSeconds int `json:"invitationLifetimeSeconds"`
 	// What to know about these settings on this server.
-	Warnings  []SettingsWarning `json:"warnings"`
-	UpdatedAt time.Time         `json:"updatedAt"`
-	UpdatedBy string            `json:"updatedBy"`
+	Warnings []SettingsWarning `json:"warnings"`
+	// For each way in, whether a sign-up that begins so can complete under these settings
+	// on this server: proven by trying every choice of what to give and verify, on the
+	// rules. A change that makes a way impossible is refused (WAY_IMPOSSIBLE).
+	Ways      []SignUpWay `json:"ways"`
+	UpdatedAt time.Time   `json:"updatedAt"`
+	UpdatedBy string      `json:"updatedBy"`
 }
 
 // What is left out, or null, stays as it is.
@@ -729,6 +733,27 @@ type SignUpSource struct {
 	Name string `json:"name"`
 }
 
+// One thing that the client does.
+type SignUpStep struct {
+	Kind  SignUpActionKind `json:"kind"`
+	Field SignUpField      `json:"field"`
+	// Of a verification.
+	Strategy *VerificationStrategy `json:"strategy,omitempty"`
+	// Of an external account.
+	Provider *string `json:"provider,omitempty"`
+	// What this provider says of the account.
+	Sends *SignUpArrival `json:"sends,omitempty"`
+}
+
+type SignUpStop struct {
+	// The field that stays missing or unverified.
+	Field   *SignUpField             `json:"field,omitempty"`
+	Reason  *SignUpRequirementReason `json:"reason,omitempty"`
+	Blocker *SignUpBlockerCode       `json:"blocker,omitempty"`
+	// What would have to be changed.
+	Source *SignUpSource `json:"source"`
+}
+
 type SignUpUpdateInput struct {
 	// The client's current sign-up where left out.
 	ID            graphql.Omittable[*string] `json:"id,omitempty"`
@@ -811,6 +836,26 @@ type SignUpVerifications struct {
 	PhoneNumber     *SignUpVerification `json:"phoneNumber,omitempty"`
 	Web3Wallet      *SignUpVerification `json:"web3Wallet,omitempty"`
 	ExternalAccount *SignUpVerification `json:"externalAccount,omitempty"`
+}
+
+// A way in, and what becomes of sign-ups that begin so.
+type SignUpWay struct {
+	Path SignUpPath `json:"path"`
+	// OAUTH: the provider's name.
+	Provider *string       `json:"provider,omitempty"`
+	Outlook  SignUpOutlook `json:"outlook"`
+	// One for each thing that can come with such a sign-up; none where the way is closed.
+	Cases []SignUpWayCase `json:"cases"`
+}
+
+// The proof for one arrival.
+type SignUpWayCase struct {
+	Arrival   SignUpArrival `json:"arrival"`
+	Completes bool          `json:"completes"`
+	// The shortest sequence that completes, after `signUpCreate`; empty where none does, or where nothing more is needed.
+	Steps []SignUpStep `json:"steps"`
+	// Where the sequence that comes closest stops; null where one completes.
+	Stop *SignUpStop `json:"stop,omitempty"`
 }
 
 type Subscription struct {
@@ -1408,10 +1453,12 @@ const (
 	SettingsWarningCodeCannotBeVerified SettingsWarningCode = "CANNOT_BE_VERIFIED"
 	// Without Progressive Sign Up the flag has no effect.
 	SettingsWarningCodeRequiredFlagNotHonoured SettingsWarningCode = "REQUIRED_FLAG_NOT_HONOURED"
-	// Without Progressive Sign Up nobody can sign up through this provider.
-	SettingsWarningCodeProviderNotTrusted SettingsWarningCode = "PROVIDER_NOT_TRUSTED"
-	// Nobody can sign up without an invitation.
+	// Only invited people can sign up, and no invitation is open.
 	SettingsWarningCodeRestrictedWithoutTickets SettingsWarningCode = "RESTRICTED_WITHOUT_TICKETS"
+	// Of those who come in some way, some cannot sign up; see `ways`.
+	SettingsWarningCodeWayDoubtful SettingsWarningCode = "WAY_DOUBTFUL"
+	// Nobody who comes in some way can sign up; see `ways`.
+	SettingsWarningCodeWayImpossible SettingsWarningCode = "WAY_IMPOSSIBLE"
 	// Test addresses can be verified by anybody.
 	SettingsWarningCodeTestMode SettingsWarningCode = "TEST_MODE"
 	// Providers have no address to which they may send people back.
@@ -1422,15 +1469,16 @@ var AllSettingsWarningCode = []SettingsWarningCode{
 	SettingsWarningCodeUnverifiedClaims,
 	SettingsWarningCodeCannotBeVerified,
 	SettingsWarningCodeRequiredFlagNotHonoured,
-	SettingsWarningCodeProviderNotTrusted,
 	SettingsWarningCodeRestrictedWithoutTickets,
+	SettingsWarningCodeWayDoubtful,
+	SettingsWarningCodeWayImpossible,
 	SettingsWarningCodeTestMode,
 	SettingsWarningCodeNoAllowedRedirect,
 }
 
 func (e SettingsWarningCode) IsValid() bool {
 	switch e {
-	case SettingsWarningCodeUnverifiedClaims, SettingsWarningCodeCannotBeVerified, SettingsWarningCodeRequiredFlagNotHonoured, SettingsWarningCodeProviderNotTrusted, SettingsWarningCodeRestrictedWithoutTickets, SettingsWarningCodeTestMode, SettingsWarningCodeNoAllowedRedirect:
+	case SettingsWarningCodeUnverifiedClaims, SettingsWarningCodeCannotBeVerified, SettingsWarningCodeRequiredFlagNotHonoured, SettingsWarningCodeRestrictedWithoutTickets, SettingsWarningCodeWayDoubtful, SettingsWarningCodeWayImpossible, SettingsWarningCodeTestMode, SettingsWarningCodeNoAllowedRedirect:
 		return true
 	}
 	return false
@@ -1529,6 +1577,66 @@ func (e *SignUpActionKind) UnmarshalJSON(b []byte) error {
 }
 
 func (e SignUpActionKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What comes with a sign-up: what the provider says about its account, or where the invitation went.
+type SignUpArrival string
+
+const (
+	SignUpArrivalNothing         SignUpArrival = "NOTHING"
+	SignUpArrivalVerifiedEmail   SignUpArrival = "VERIFIED_EMAIL"
+	SignUpArrivalUnverifiedEmail SignUpArrival = "UNVERIFIED_EMAIL"
+	SignUpArrivalVerifiedPhone   SignUpArrival = "VERIFIED_PHONE"
+)
+
+var AllSignUpArrival = []SignUpArrival{
+	SignUpArrivalNothing,
+	SignUpArrivalVerifiedEmail,
+	SignUpArrivalUnverifiedEmail,
+	SignUpArrivalVerifiedPhone,
+}
+
+func (e SignUpArrival) IsValid() bool {
+	switch e {
+	case SignUpArrivalNothing, SignUpArrivalVerifiedEmail, SignUpArrivalUnverifiedEmail, SignUpArrivalVerifiedPhone:
+		return true
+	}
+	return false
+}
+
+func (e SignUpArrival) String() string {
+	return string(e)
+}
+
+func (e *SignUpArrival) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = SignUpArrival(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid SignUpArrival", str)
+	}
+	return nil
+}
+
+func (e SignUpArrival) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *SignUpArrival) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e SignUpArrival) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil
@@ -1725,6 +1833,133 @@ func (e *SignUpMode) UnmarshalJSON(b []byte) error {
 }
 
 func (e SignUpMode) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+type SignUpOutlook string
+
+const (
+	// Whatever comes with the sign-up, it can complete.
+	SignUpOutlookPossible SignUpOutlook = "POSSIBLE"
+	// That depends on what comes with it.
+	SignUpOutlookDoubtful SignUpOutlook = "DOUBTFUL"
+	// Nobody who comes like this can complete.
+	SignUpOutlookImpossible SignUpOutlook = "IMPOSSIBLE"
+	// The settings admit nobody who comes like this: only invited people can sign up.
+	SignUpOutlookClosed SignUpOutlook = "CLOSED"
+)
+
+var AllSignUpOutlook = []SignUpOutlook{
+	SignUpOutlookPossible,
+	SignUpOutlookDoubtful,
+	SignUpOutlookImpossible,
+	SignUpOutlookClosed,
+}
+
+func (e SignUpOutlook) IsValid() bool {
+	switch e {
+	case SignUpOutlookPossible, SignUpOutlookDoubtful, SignUpOutlookImpossible, SignUpOutlookClosed:
+		return true
+	}
+	return false
+}
+
+func (e SignUpOutlook) String() string {
+	return string(e)
+}
+
+func (e *SignUpOutlook) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = SignUpOutlook(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid SignUpOutlook", str)
+	}
+	return nil
+}
+
+func (e SignUpOutlook) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *SignUpOutlook) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e SignUpOutlook) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// How a sign-up comes in.
+type SignUpPath string
+
+const (
+	// By giving fields.
+	SignUpPathForm SignUpPath = "FORM"
+	// By an external account.
+	SignUpPathOauth SignUpPath = "OAUTH"
+	// By a wallet.
+	SignUpPathWallet SignUpPath = "WALLET"
+	// By an invitation.
+	SignUpPathTicket SignUpPath = "TICKET"
+)
+
+var AllSignUpPath = []SignUpPath{
+	SignUpPathForm,
+	SignUpPathOauth,
+	SignUpPathWallet,
+	SignUpPathTicket,
+}
+
+func (e SignUpPath) IsValid() bool {
+	switch e {
+	case SignUpPathForm, SignUpPathOauth, SignUpPathWallet, SignUpPathTicket:
+		return true
+	}
+	return false
+}
+
+func (e SignUpPath) String() string {
+	return string(e)
+}
+
+func (e *SignUpPath) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = SignUpPath(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid SignUpPath", str)
+	}
+	return nil
+}
+
+func (e SignUpPath) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *SignUpPath) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e SignUpPath) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil
@@ -2190,6 +2425,8 @@ const (
 	UserErrorCodeExternalIDTaken UserErrorCode = "EXTERNAL_ID_TAKEN"
 	// The settings changed since `expectedVersion`.
 	UserErrorCodeStaleVersion UserErrorCode = "STALE_VERSION"
+	// Nobody who comes in some way could sign up under these settings.
+	UserErrorCodeWayImpossible UserErrorCode = "WAY_IMPOSSIBLE"
 	// At least one identifier must be enabled.
 	UserErrorCodeNoIdentifier                     UserErrorCode = "NO_IDENTIFIER"
 	UserErrorCodeRequiredButDisabled              UserErrorCode = "REQUIRED_BUT_DISABLED"
@@ -2273,6 +2510,7 @@ var AllUserErrorCode = []UserErrorCode{
 	UserErrorCodeUserNotFound,
 	UserErrorCodeExternalIDTaken,
 	UserErrorCodeStaleVersion,
+	UserErrorCodeWayImpossible,
 	UserErrorCodeNoIdentifier,
 	UserErrorCodeRequiredButDisabled,
 	UserErrorCodeFeatureRequiresProgressiveSignUp,
@@ -2282,7 +2520,7 @@ var AllUserErrorCode = []UserErrorCode{
 
 func (e UserErrorCode) IsValid() bool {
 	switch e {
-	case UserErrorCodeEmpty, UserErrorCodeTooShort, UserErrorCodeTooLong, UserErrorCodeInvalidFormat, UserErrorCodeInvalidCharacter, UserErrorCodeMixedScripts, UserErrorCodeInvalidNumber, UserErrorCodeUnsupportedNumber, UserErrorCodePasswordTooCommon, UserErrorCodePasswordFromContext, UserErrorCodeFieldDisabled, UserErrorCodeIdentifierTaken, UserErrorCodeProofNeeded, UserErrorCodeValueMissing, UserErrorCodeStrategyNotAvailable, UserErrorCodeCannotDeliver, UserErrorCodeDeliveryFailed, UserErrorCodeAlreadyVerified, UserErrorCodeVerificationNotStarted, UserErrorCodeVerificationExpired, UserErrorCodeTooManyGuesses, UserErrorCodeCodeIncorrect, UserErrorCodeProviderEmailNotVerified, UserErrorCodeBelongsToExistingUser, UserErrorCodeProviderNotEnabled, UserErrorCodeProviderUnavailable, UserErrorCodeProviderAccessDenied, UserErrorCodeProviderRefused, UserErrorCodeProviderExchangeFailed, UserErrorCodeProviderIssuerMismatch, UserErrorCodeProviderTokenInvalid, UserErrorCodeRedirectNotAllowed, UserErrorCodeOriginNotAllowed, UserErrorCodeChainNotAllowed, UserErrorCodeBegunElsewhere, UserErrorCodeWalletAddressInvalid, UserErrorCodeSiweMalformed, UserErrorCodeSiweDomainMismatch, UserErrorCodeSiweAddressMismatch, UserErrorCodeSiweStatementMismatch, UserErrorCodeSiweURIMismatch, UserErrorCodeSiweVersionMismatch, UserErrorCodeSiweChainMismatch, UserErrorCodeSiweNonceMismatch, UserErrorCodeSiweIssuedAtMismatch, UserErrorCodeSiweExpirationMismatch, UserErrorCodeSiweNotBeforeMismatch, UserErrorCodeSiweRequestIDMismatch, UserErrorCodeSiweResourcesMismatch, UserErrorCodeSignatureMalformed, UserErrorCodeSignatureHighS, UserErrorCodeSignatureMismatch, UserErrorCodeTicketInvalid, UserErrorCodeInvitationNotFound, UserErrorCodeCredentialsInvalid, UserErrorCodeNothingToTransfer, UserErrorCodeWebhookEndpointNotFound, UserErrorCodeWebhookDeliveryNotFound, UserErrorCodeSignUpNotFound, UserErrorCodeSignUpComplete, UserErrorCodeSignUpAbandoned, UserErrorCodeSignUpRestricted, UserErrorCodeSettingsChanged, UserErrorCodeRateLimited, UserErrorCodeBusy, UserErrorCodeConflict, UserErrorCodeIdempotencyKeyReused, UserErrorCodeSessionNotFound, UserErrorCodeSessionEnded, UserErrorCodeUserNotFound, UserErrorCodeExternalIDTaken, UserErrorCodeStaleVersion, UserErrorCodeNoIdentifier, UserErrorCodeRequiredButDisabled, UserErrorCodeFeatureRequiresProgressiveSignUp, UserErrorCodeNoWayBack, UserErrorCodeOutOfRange:
+	case UserErrorCodeEmpty, UserErrorCodeTooShort, UserErrorCodeTooLong, UserErrorCodeInvalidFormat, UserErrorCodeInvalidCharacter, UserErrorCodeMixedScripts, UserErrorCodeInvalidNumber, UserErrorCodeUnsupportedNumber, UserErrorCodePasswordTooCommon, UserErrorCodePasswordFromContext, UserErrorCodeFieldDisabled, UserErrorCodeIdentifierTaken, UserErrorCodeProofNeeded, UserErrorCodeValueMissing, UserErrorCodeStrategyNotAvailable, UserErrorCodeCannotDeliver, UserErrorCodeDeliveryFailed, UserErrorCodeAlreadyVerified, UserErrorCodeVerificationNotStarted, UserErrorCodeVerificationExpired, UserErrorCodeTooManyGuesses, UserErrorCodeCodeIncorrect, UserErrorCodeProviderEmailNotVerified, UserErrorCodeBelongsToExistingUser, UserErrorCodeProviderNotEnabled, UserErrorCodeProviderUnavailable, UserErrorCodeProviderAccessDenied, UserErrorCodeProviderRefused, UserErrorCodeProviderExchangeFailed, UserErrorCodeProviderIssuerMismatch, UserErrorCodeProviderTokenInvalid, UserErrorCodeRedirectNotAllowed, UserErrorCodeOriginNotAllowed, UserErrorCodeChainNotAllowed, UserErrorCodeBegunElsewhere, UserErrorCodeWalletAddressInvalid, UserErrorCodeSiweMalformed, UserErrorCodeSiweDomainMismatch, UserErrorCodeSiweAddressMismatch, UserErrorCodeSiweStatementMismatch, UserErrorCodeSiweURIMismatch, UserErrorCodeSiweVersionMismatch, UserErrorCodeSiweChainMismatch, UserErrorCodeSiweNonceMismatch, UserErrorCodeSiweIssuedAtMismatch, UserErrorCodeSiweExpirationMismatch, UserErrorCodeSiweNotBeforeMismatch, UserErrorCodeSiweRequestIDMismatch, UserErrorCodeSiweResourcesMismatch, UserErrorCodeSignatureMalformed, UserErrorCodeSignatureHighS, UserErrorCodeSignatureMismatch, UserErrorCodeTicketInvalid, UserErrorCodeInvitationNotFound, UserErrorCodeCredentialsInvalid, UserErrorCodeNothingToTransfer, UserErrorCodeWebhookEndpointNotFound, UserErrorCodeWebhookDeliveryNotFound, UserErrorCodeSignUpNotFound, UserErrorCodeSignUpComplete, UserErrorCodeSignUpAbandoned, UserErrorCodeSignUpRestricted, UserErrorCodeSettingsChanged, UserErrorCodeRateLimited, UserErrorCodeBusy, UserErrorCodeConflict, UserErrorCodeIdempotencyKeyReused, UserErrorCodeSessionNotFound, UserErrorCodeSessionEnded, UserErrorCodeUserNotFound, UserErrorCodeExternalIDTaken, UserErrorCodeStaleVersion, UserErrorCodeWayImpossible, UserErrorCodeNoIdentifier, UserErrorCodeRequiredButDisabled, UserErrorCodeFeatureRequiresProgressiveSignUp, UserErrorCodeNoWayBack, UserErrorCodeOutOfRange:
 		return true
 	}
 	return false

@@ -196,6 +196,9 @@ func TestEnumsAreComplete(t *testing.T) {
 		"SignUpStatus":            typed(t, "../engine", "Status"),
 		"SignUpRequirementState":  typed(t, "../engine", "State"),
 		"SignUpRequirementReason": typed(t, "../engine", "Reason"),
+		"SignUpPath":              typed(t, "../engine", "Path"),
+		"SignUpOutlook":           typed(t, "../engine", "Outlook"),
+		"SignUpArrival":           typed(t, "../engine", "Arrival"),
 		"SignUpSourceKind":        typed(t, "../engine", "SourceKind"),
 		"BotProtectionProvider":   typed(t, "../internal/signup", "BotProvider"),
 		"SignUpActionKind":        typed(t, "../engine", "ActionKind"),
@@ -239,7 +242,7 @@ func TestEnumsAreComplete(t *testing.T) {
 func TestEveryEnumIsCompared(t *testing.T) {
 	compared := []string{
 		"UserErrorCode", "SettingsWarningCode", "SignUpField", "SignUpStatus", "SignUpRequirementState", "SignUpRequirementReason",
-		"SignUpSourceKind", "BotProtectionProvider", "SignUpActionKind", "SignUpBlockerCode", "SignUpRemedy", "VerificationStatus", "VerificationStrategy", "SessionStatus", "SignUpMode",
+		"SignUpPath", "SignUpOutlook", "SignUpArrival", "SignUpSourceKind", "BotProtectionProvider", "SignUpActionKind", "SignUpBlockerCode", "SignUpRemedy", "VerificationStatus", "VerificationStrategy", "SessionStatus", "SignUpMode",
 		"ProviderPreset", "InvitationStatus", "WebhookEvent", "WebhookDeliveryStatus",
 		"Access", // what Authorize reads
 	}

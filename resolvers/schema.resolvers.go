@@ -101,7 +101,8 @@ func (r *mutationResolver) InstanceSettingsUpdate(ctx context.Context, input gra
 	if err != nil {
 		return nil, err
 	}
-	return &graph.InstanceSettingsUpdatePayload{Settings: instanceSettings(settings, r.Service.CallbackURL), UserErrors: userErrors(problems)}, nil
+	shown, err := r.instanceSettings(ctx, settings)
+	return &graph.InstanceSettingsUpdatePayload{Settings: shown, UserErrors: userErrors(problems)}, err
 }
 
 // InvitationCreate is the resolver for the invitationCreate field.
@@ -238,7 +239,7 @@ func (r *queryResolver) InstanceSettings(ctx context.Context) (*graph.InstanceSe
 	if err != nil {
 		return nil, err
 	}
-	return instanceSettings(s, r.Service.CallbackURL), nil
+	return r.instanceSettings(ctx, s)
 }
 
 // User is the resolver for the user field.

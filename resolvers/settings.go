@@ -1,6 +1,8 @@
 package resolvers
 
 import (
+	"context"
+
 	"stepwise/engine"
 	"stepwise/graph"
 	"stepwise/internal/signup"
@@ -50,6 +52,16 @@ func publicSettings(s signup.InstanceSettings, can engine.Capabilities) *graph.P
 		g.Fields = append(g.Fields, f)
 	}
 	return g
+}
+
+func (r *Resolver) instanceSettings(ctx context.Context, s signup.InstanceSettings) (*graph.InstanceSettings, error) {
+	foreseen, err := r.Service.Foresee(ctx, PrincipalOf(ctx), s)
+	if err != nil {
+		return nil, err
+	}
+	g := instanceSettings(foreseen.InstanceSettings, r.Service.CallbackURL)
+	g.Ways = ways(foreseen.Ways)
+	return g, nil
 }
 
 func instanceSettings(s signup.InstanceSettings, callbackURL func(provider string) string) *graph.InstanceSettings {

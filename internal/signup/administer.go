@@ -76,6 +76,9 @@ func (s *Service) UpdateSettings(ctx context.Context, p Principal, patch Setting
 		if problems := append(next.Check(), plain.checkKeys(next)...); len(problems) > 0 {
 			return s.instanceSettings(current), problems, nil
 		}
+		if problems := s.impossible(current.Settings, next); len(problems) > 0 {
+			return s.instanceSettings(current), problems, nil
+		}
 		saved, err := s.saveSettings(ctx, p.Instance.ID, current, next)
 		if errors.Is(err, ErrStale) {
 			continue

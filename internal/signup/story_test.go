@@ -165,7 +165,9 @@ func (n *narrator) settings(args []string) {
 	for _, arg := range args {
 		path, value, _ := strings.Cut(arg, "=")
 		var v any
-		if json.Unmarshal([]byte(value), &v) != nil {
+		if list, ok := strings.CutPrefix(value, "["); ok {
+			v = strings.Split(strings.TrimSuffix(list, "]"), ",")
+		} else if json.Unmarshal([]byte(value), &v) != nil {
 			v = value
 		}
 		at := body
@@ -187,7 +189,9 @@ func (n *narrator) saveSettings(p signup.SettingsPatch) {
 	n.problems(problems)
 	if len(problems) == 0 {
 		n.say("settings version %d", saved.Version)
-		for _, w := range saved.Warnings {
+		foreseen, err := n.service.Foresee(n.Context(), n.secret(), saved)
+		n.must(err)
+		for _, w := range foreseen.Warnings {
 			n.say("  warning %s %s", w.Code, w.Path)
 		}
 	}
