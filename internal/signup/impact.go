@@ -1,0 +1,117 @@
+package signup
+
+import (
+	"cmp"
+	"slices"
+
+	"stepwise/engine"
+)
+
+// Impact is what a change of settings does to some sign-ups. A sign-up can be asked for
+// one thing and freed of another; it then counts in both.
+type Impact struct {
+	SignUps   int64
+	Unchanged int64
+	Asked     int64
+	Blocked   int64
+	Freed     int64
+	// Completing have nothing in their way afterwards, and had before.
+	Completing int64
+	// Unknown are those of whose shape nothing is known: they were converted before
+	// shapes were counted.
+	Unknown int64
+	// Effects are in the order of the ways in, and of fields within each.
+	Effects []EffectCount
+}
+
+// EffectCount is how many sign-ups that came in by one way an effect meets, by how
+// they ended or whether they are open.
+type EffectCount struct {
+	engine.Way
+	engine.Effect
+	Open      int64
+	Completed int64
+	Abandoned int64
+}
+
+// tally adds up what a change does, sign-up by sign-up.
+type tally struct {
+	before, after engine.Settings
+	impact        Impact
+	effects       map[effectOf]*EffectCount
+}
+
+type effectOf struct {
+	engine.Way
+	engine.Effect
+}
+
+// numbers are how many sign-ups are alike.
+type numbers struct{ open, completed, abandoned int64 }
+
+func (n numbers) all() int64 { return n.open + n.completed + n.abandoned }
+
+// shape adds sign-ups of a shape that have ended, as they would come anew.
+func (t *tally) shape(shape engine.Shape, n numbers) {
+	a, err := shape.Attempt()
+	if err != nil {
+		t.impact.Unknown += n.all()
+		return
+	}
+	t.add(a.Way(), engine.StandingOf(t.before, a.Judged(t.before)), engine.StandingOf(t.after, a.Judged(t.after)), n)
+}
+
+// open adds a sign-up that goes on, as it is.
+func (t *tally) open(a engine.Attempt) {
+	t.add(a.Way(), engine.StandingOf(t.before, a), engine.StandingOf(t.after, a), numbers{open: 1})
+}
+
+func (t *tally) add(way engine.Way, before, after engine.Standing, n numbers) {
+	t.impact.SignUps += n.all()
+	effects := engine.Effects(before, after)
+	if len(effects) == 0 {
+		t.impact.Unchanged += n.all()
+	}
+	kinds := map[engine.EffectKind]bool{}
+	for _, e := range effects {
+		kinds[e.Kind] = true
+		of := effectOf{way, e}
+		if t.effects == nil {
+			t.effects = map[effectOf]*EffectCount{}
+		}
+		if t.effects[of] == nil {
+			t.effects[of] = &EffectCount{Way: way, Effect: e}
+		}
+		count := t.effects[of]
+		count.Open, count.Completed, count.Abandoned = count.Open+n.open, count.Completed+n.completed, count.Abandoned+n.abandoned
+	}
+	for kind, sum := range map[engine.EffectKind]*int64{
+		engine.EffectAsked: &t.impact.Asked, engine.EffectBlocked: &t.impact.Blocked, engine.EffectFreed: &t.impact.Freed,
+	} {
+		if kinds[kind] {
+			*sum += n.all()
+		}
+	}
+	if after.Satisfied() && !before.Satisfied() {
+		t.impact.Completing += n.all()
+	}
+}
+
+// total returns the sums.
+func (t *tally) total() Impact {
+	list := make([]EffectCount, 0, len(t.effects))
+	for _, count := range t.effects {
+		list = append(list, *count)
+	}
+	slices.SortFunc(list, func(a, b EffectCount) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(paths, a.Path), slices.Index(paths, b.Path)), cmp.Compare(a.Provider, b.Provider),
+			cmp.Compare(a.Blocker, b.Blocker), cmp.Compare(a.Attribute, b.Attribute), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Reason, b.Reason),
+		)
+	})
+	t.impact.Effects = list
+	return t.impact
+}
+
+// paths are the ways in, in the order in which they are told.
+var paths = []engine.Path{engine.PathForm, engine.PathOAuth, engine.PathWallet, engine.PathTicket}
