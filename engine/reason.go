@@ -23,6 +23,10 @@ const (
 	ReasonLegacyOAuth     Reason = "LEGACY_OAUTH_COMPLETES_ALONE"
 	ReasonLegacyWallet    Reason = "LEGACY_WALLET_COMPLETES_ALONE"
 	ReasonDisabled        Reason = "DISABLED_BY_SETTINGS"
+
+	// ReasonNotAllowed stands over all others: the value in force must be replaced or
+	// cleared, whatever list its attribute is in.
+	ReasonNotAllowed Reason = "NOT_ALLOWED"
 )
 
 // Source names what is behind a reason for an attribute: the path of a
@@ -53,6 +57,8 @@ func (r Reason) Source(a Attribute) string {
 		return "a wallet was verified"
 	case ReasonTaken:
 		return "the value belongs to an existing user"
+	case ReasonNotAllowed:
+		return "restrictions"
 	}
 	return ""
 }
@@ -62,6 +68,7 @@ type BlockerCode string
 
 const (
 	BlockedTaken        BlockerCode = "IDENTIFIER_TAKEN"
+	BlockedNotAllowed   BlockerCode = "IDENTIFIER_NOT_ALLOWED"
 	BlockedRestricted   BlockerCode = "SIGN_UP_RESTRICTED"
 	BlockedTicket       BlockerCode = "TICKET_INVALID"
 	BlockedNoIdentifier BlockerCode = "NO_IDENTIFIER_ENABLED"

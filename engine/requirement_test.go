@@ -154,6 +154,7 @@ func TestEveryReasonNamesItsSource(t *testing.T) {
 		engine.ReasonRequired, engine.ReasonOneOf, engine.ReasonSoleIdentifier, engine.ReasonConsent, engine.ReasonConsentOutdated,
 		engine.ReasonTaken, engine.ReasonMustBeVerified, engine.ReasonEmailNotVerified, engine.ReasonOptional, engine.ReasonOneOfSatisfied,
 		engine.ReasonWaivedByAccount, engine.ReasonWaivedByWallet, engine.ReasonLegacyOAuth, engine.ReasonLegacyWallet, engine.ReasonDisabled,
+		engine.ReasonNotAllowed,
 	} {
 		if reason.Source(engine.PhoneNumber) == "" {
 			t.Errorf("%s has no source", reason)
