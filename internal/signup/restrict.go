@@ -33,6 +33,9 @@ func canonicalEntry(raw string) (entry string, ok bool) {
 	var err error
 	switch {
 	case strings.Contains(text, "@"):
+		if strings.HasPrefix(text, "*") { // which a mailbox may begin with, and is never meant
+			return "", false
+		}
 		var email identifier.Email
 		email, err = identifier.ParseEmail(text)
 		entry = email.Norm

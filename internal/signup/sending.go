@@ -2,6 +2,7 @@ package signup
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"stepwise/engine"
@@ -37,9 +38,9 @@ const atLeastAtOnce = 20
 
 // ofADay refills evenly over a day. At once go an hour's share, or twenty where that is
 // less: what a flood can spend is bounded, and a small limit bears a few people who
-// come together.
+// come together. Another limit is another budget: raised, it counts at once.
 func ofADay(instance string, a engine.Attribute, n int) Budget {
-	return evenly("send-day:"+instance+":"+a.String(), min(n, max(n/24, atLeastAtOnce)), n, 24*time.Hour)
+	return evenly("send-day:"+instance+":"+a.String()+":"+strconv.Itoa(n), min(n, max(n/24, atLeastAtOnce)), n, 24*time.Hour)
 }
 
 // evenly allows burst uses at once, and n over the time, each as long after the one
