@@ -106,6 +106,7 @@ const (
 	CodeTransferable     Code = "BELONGS_TO_EXISTING_USER"
 	CodeProviderDisabled Code = "PROVIDER_NOT_ENABLED"
 	CodeRestricted       Code = "SIGN_UP_RESTRICTED"
+	CodeNotAllowed       Code = "IDENTIFIER_NOT_ALLOWED"
 )
 
 // Where tells which part of a command a problem concerns.

@@ -117,6 +117,9 @@ func (d *deciding) change(a Attribute, c Change) {
 		case Proven.Has(a):
 			d.refuse(CodeProofNeeded, WhereChange, a, 0)
 			return
+		case !d.settings.admits(d.attempt, a, c.Key): // before anything is said about whose it is
+			d.refuse(CodeNotAllowed, WhereChange, a, 0)
+			return
 		case d.facts.Taken.Has(a):
 			d.refuse(CodeTaken, WhereChange, a, 0)
 			return

@@ -61,7 +61,9 @@ func Evaluate(s Settings, a Attempt) Verdict {
 			v.explain(SetOf(ExternalAccount), ReasonEmailNotVerified)
 		}
 	}
-	v.Blockers = blockers(s, a)
+	unadmitted := f.unadmitted(s, a)
+	v.explain(unadmitted, ReasonNotAllowed)
+	v.Blockers = blockers(s, a, unadmitted)
 	return v
 }
 
@@ -150,11 +152,14 @@ func (v *Verdict) demandReplacements(taken Set) {
 // proven in it may still turn out to belong to a user, who comes back by it.
 func shutOut(s Settings, a Attempt) bool { return s.Restricted && a.Ticket == nil }
 
-func blockers(s Settings, a Attempt) []Blocker {
+func blockers(s Settings, a Attempt, unadmitted Set) []Blocker {
 	var list []Blocker
 	enabled := s.Enabled()
 	for _, attribute := range (a.Taken & enabled).List() {
 		list = append(list, Blocker{BlockedTaken, ReplaceOrClear, attribute, true})
+	}
+	for _, attribute := range unadmitted.List() {
+		list = append(list, Blocker{BlockedNotAllowed, ReplaceOrClear, attribute, true})
 	}
 	switch {
 	case a.Ticket != nil && a.Ticket.State != TicketValid:

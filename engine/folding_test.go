@@ -92,6 +92,28 @@ func TestRestrictionChangesBlockersOnly(t *testing.T) {
 	})
 }
 
+// restrictionColumn has lists that the values of the truth table are on, or not.
+func restrictionColumn() column {
+	lists := func(allow, block []string) func(*engine.Settings, *engine.Attempt) {
+		return func(s *engine.Settings, _ *engine.Attempt) { s.Restrictions = engine.Restrict(allow, block) }
+	}
+	return column{
+		{"no lists", lists(nil, nil)},
+		{"what is sent is blocked", lists(nil, []string{sentEmail, sentPhone})},
+		{"what is typed is blocked", lists(nil, []string{ownEmail, "+1500*"})},
+		{"a domain is blocked, one of it allowed", lists([]string{ownEmail}, []string{"example.test", "*.test"})},
+		{"others are allowed", lists([]string{"*.example.test", "+4420*"}, nil)},
+	}
+}
+
+func TestRestrictionsChangeBlockersAndReasonsOnly(t *testing.T) {
+	folded(t, restrictionColumn(), func(open, listed engine.Verdict) string {
+		open.Blockers, listed.Blockers = nil, nil
+		open.Reasons, listed.Reasons = [engine.NumAttributes]engine.Reason{}, [engine.NumAttributes]engine.Reason{}
+		return verdictDifference(open, listed)
+	})
+}
+
 // TestTicketGoneBadIsAsNone: but for the blocker, and for the path by which
 // the sign-up came in.
 func TestTicketGoneBadIsAsNone(t *testing.T) {
@@ -193,6 +215,7 @@ func TestFoldedCellsTogether(t *testing.T) {
 			{"open", func(s *engine.Settings, _ *engine.Attempt) { s.Restricted = false }},
 			{"restricted", func(s *engine.Settings, _ *engine.Attempt) { s.Restricted = true }},
 		},
+		restrictionColumn(),
 		column{
 			{"as it is", func(*engine.Settings, *engine.Attempt) {}},
 			{"ticket revoked", func(_ *engine.Settings, at *engine.Attempt) { ticketWithAddresses(engine.TicketRevoked)(at) }},

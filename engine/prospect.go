@@ -81,8 +81,10 @@ type Stop struct {
 //
 // What is tried is every choice of what to give and prove, at most some thousand
 // evaluations a way. That suffices because the order of the steps does not matter,
-// and because values matter only by being there, proven, and equal.
+// and because values matter only by being there, proven, and equal; it is assumed that
+// somebody has addresses which the restrictions admit.
 func Prospects(s Settings, can Capabilities) []Prospect {
+	s.Restrictions = Restrictions{}
 	enabled := s.Enabled()
 	invited := []Arrival{ArrivesBare}
 	if enabled.Has(EmailAddress) {

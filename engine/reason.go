@@ -24,6 +24,10 @@ const (
 	ReasonLegacyOAuth     Reason = "LEGACY_OAUTH_COMPLETES_ALONE"
 	ReasonLegacyWallet    Reason = "LEGACY_WALLET_COMPLETES_ALONE"
 	ReasonDisabled        Reason = "DISABLED_BY_SETTINGS"
+
+	// ReasonNotAllowed stands over all others: the value in force must be replaced or
+	// cleared, whatever list its attribute is in.
+	ReasonNotAllowed Reason = "NOT_ALLOWED"
 )
 
 // SourceKind says what sort of thing is behind a reason.
@@ -91,6 +95,8 @@ func (r Reason) Source(a Attribute) Source {
 		return event(EventWalletVerified)
 	case ReasonTaken:
 		return event(EventValueTaken)
+	case ReasonNotAllowed:
+		return setting("restrictions")
 	}
 	return Source{}
 }
@@ -100,6 +106,7 @@ type BlockerCode string
 
 const (
 	BlockedTaken        BlockerCode = "IDENTIFIER_TAKEN"
+	BlockedNotAllowed   BlockerCode = "IDENTIFIER_NOT_ALLOWED"
 	BlockedRestricted   BlockerCode = "SIGN_UP_RESTRICTED"
 	BlockedTicket       BlockerCode = "TICKET_INVALID"
 	BlockedNoIdentifier BlockerCode = "NO_IDENTIFIER_ENABLED"
@@ -136,6 +143,8 @@ func (b Blocker) Source() Source {
 		return event(EventTicketEnded)
 	case BlockedRestricted:
 		return setting("signUpMode")
+	case BlockedNotAllowed:
+		return setting("restrictions")
 	case BlockedNoIdentifier:
 		return setting("emailAddress.enabled")
 	case BlockedUnprovable:

@@ -12,11 +12,11 @@ var everyReason = []engine.Reason{
 	engine.ReasonRequired, engine.ReasonOneOf, engine.ReasonOnlyIdentifier, engine.ReasonSoleIdentifier,
 	engine.ReasonConsent, engine.ReasonConsentOutdated, engine.ReasonTaken, engine.ReasonMustBeVerified, engine.ReasonEmailNotVerified,
 	engine.ReasonOptional, engine.ReasonOneOfSatisfied, engine.ReasonWaivedByAccount, engine.ReasonWaivedByWallet,
-	engine.ReasonLegacyOAuth, engine.ReasonLegacyWallet, engine.ReasonDisabled,
+	engine.ReasonLegacyOAuth, engine.ReasonLegacyWallet, engine.ReasonDisabled, engine.ReasonNotAllowed,
 }
 
 var everyBlocker = []engine.BlockerCode{
-	engine.BlockedTaken, engine.BlockedRestricted, engine.BlockedTicket, engine.BlockedNoIdentifier, engine.BlockedUnprovable,
+	engine.BlockedTaken, engine.BlockedRestricted, engine.BlockedTicket, engine.BlockedNoIdentifier, engine.BlockedUnprovable, engine.BlockedNotAllowed,
 }
 
 // reasonsPage is the one table of codes that the product's users read.

@@ -138,7 +138,7 @@ func addressActions(s Settings, a Attempt, attribute Attribute, can Capabilities
 		return nil
 	}
 	var list []Action
-	if can.deliver(attribute) && !shutOut(s, a) {
+	if can.deliver(attribute) && !shutOut(s, a) && s.admits(a, attribute, value.Key) {
 		list = append(list, Action{ActionStart, StrategiesFor(attribute)})
 	}
 	if Answerable(s, a, attribute, "", now) == "" {

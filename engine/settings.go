@@ -15,6 +15,8 @@ type Settings struct {
 	LegalVersion string
 	// Restricted admits only holders of a valid ticket.
 	Restricted bool
+	// Restrictions say whose addresses are taken.
+	Restrictions Restrictions
 }
 
 // FieldSettings say how one attribute takes part. For LEGAL_ACCEPTED Enabled

@@ -128,7 +128,8 @@ func stateMark(v Verification) byte {
 var errShape = errors.New("not a shape of this form")
 
 // Attempt returns an open attempt of the shape, whose values are placeholders: any
-// settings evaluate it as they do every sign-up of the shape. Where the account was
+// settings evaluate it as they do every sign-up of the shape, but for restrictions,
+// which are about values. Where the account was
 // refused, [Attempt.Judged] says what other settings make of it. It fails for a text
 // that ShapeOf did not return, or that of a later version did.
 func (s Shape) Attempt() (Attempt, error) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -401,6 +402,11 @@ func brokenReason(s engine.Settings, v engine.Verdict, a engine.Attribute) strin
 		ok = a == engine.ExternalAccount && !s.Progressive && !v.Present.Has(a)
 	case engine.ReasonDisabled:
 		ok = !s.Enabled().Has(a)
+	case engine.ReasonNotAllowed:
+		ok = v.Present.Has(a)
+	}
+	if barred := slices.Contains(v.Blockers, engine.Blocker{Code: engine.BlockedNotAllowed, Remedy: engine.ReplaceOrClear, Attribute: a, HasAttribute: true}); barred != (reason == engine.ReasonNotAllowed) {
+		return fmt.Sprintf("the reason of %v is %q: blockers %v", a, reason, v.Blockers)
 	}
 	if !ok {
 		return fmt.Sprintf("the reason of %v is %q: required %v, missing %v, unverified %v, present %v",

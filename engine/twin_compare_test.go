@@ -67,6 +67,11 @@ func (t *sheet) differsInBlockers(blockers []engine.Blocker, takenOnes engine.Se
 	for _, a := range takenOnes.List() {
 		want = append(want, engine.Blocker{Code: engine.BlockedTaken, Remedy: engine.ReplaceOrClear, Attribute: a, HasAttribute: true})
 	}
+	for a, l := range t.lines() {
+		if l.barred {
+			want = append(want, engine.Blocker{Code: engine.BlockedNotAllowed, Remedy: engine.ReplaceOrClear, Attribute: engine.Attribute(a), HasAttribute: true})
+		}
+	}
 	if t.ticketInvalid {
 		want = append(want, engine.Blocker{Code: engine.BlockedTicket, Remedy: engine.UseInvitation})
 	}

@@ -1,6 +1,10 @@
 package engine_test
 
-import "stepwise/engine"
+import (
+	"strings"
+
+	"stepwise/engine"
+)
 
 // The second description of the rules: what a sign-up needs, said again from
 // the product's documents in the plainest way there is, one attribute after
@@ -17,6 +21,8 @@ type line struct {
 	missing    bool
 	unverified bool
 	key        string
+	// barred: the value is one that the operator does not want.
+	barred bool
 }
 
 // sheet is the whole of it.
@@ -124,6 +130,8 @@ func twin(s engine.Settings, a engine.Attempt) sheet {
 	}
 	t.email.proved = t.email.given && provesEmail(t.email.key)
 	t.email.unverified = t.email.given && s.Fields[engine.EmailAddress].Verify && !t.email.proved
+	invitedThere := ticket && a.Ticket.Sent[engine.EmailAddress].Presence == engine.Given && a.Ticket.Sent[engine.EmailAddress].Key == t.email.key
+	t.email.barred = t.email.given && !invitedThere && unwanted(s.Restrictions.Emails, t.email.key, emailIsOn)
 
 	// The phone number, for which no provider's word is good.
 	provesPhone := func(key string) bool {
@@ -158,6 +166,8 @@ func twin(s engine.Settings, a engine.Attempt) sheet {
 	}
 	t.phone.proved = t.phone.given && provesPhone(t.phone.key)
 	t.phone.unverified = t.phone.given && s.Fields[engine.PhoneNumber].Verify && !t.phone.proved
+	invitedThere = ticket && a.Ticket.Sent[engine.PhoneNumber].Presence == engine.Given && a.Ticket.Sent[engine.PhoneNumber].Key == t.phone.key
+	t.phone.barred = t.phone.given && !invitedThere && unwanted(s.Restrictions.Phones, t.phone.key, phoneIsOn)
 
 	// The username and the names.
 	if t.username.enabled && !t.username.taken {
@@ -199,6 +209,38 @@ func twin(s engine.Settings, a engine.Attempt) sheet {
 	}
 	t.noIdentifier = !t.email.enabled && !t.phone.enabled && !t.username.enabled && !t.wallet.enabled && !t.account.enabled
 	return t
+}
+
+// unwanted reads the operator's lists one entry after another.
+func unwanted(lists engine.AddressLists, key string, isOn func(entry, key string) bool) bool {
+	on := func(list engine.Entries) bool {
+		found := false
+		for entry := range list {
+			found = found || isOn(entry, key)
+		}
+		return found
+	}
+	if len(lists.Allow) > 0 {
+		return !on(lists.Allow)
+	}
+	return on(lists.Block)
+}
+
+func emailIsOn(entry, key string) bool {
+	if entry == key {
+		return true
+	}
+	if strings.HasPrefix(entry, "*") {
+		return strings.HasSuffix(key, entry[1:])
+	}
+	return strings.HasSuffix(key, "@"+entry)
+}
+
+func phoneIsOn(entry, key string) bool {
+	if strings.HasSuffix(entry, "*") {
+		return strings.HasPrefix(key, entry[:len(entry)-1])
+	}
+	return entry == key
 }
 
 // plain is the value of an attribute that nobody verifies.

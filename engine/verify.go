@@ -32,6 +32,8 @@ func (d *deciding) start(index int, s Start) {
 		d.refuse(CodeFieldDisabled, WhereStart, a, index)
 	case value.Presence != Given:
 		d.refuse(CodeValueMissing, WhereStart, a, index)
+	case !d.settings.admits(d.attempt, a, value.Key):
+		d.refuse(CodeNotAllowed, WhereStart, a, index)
 	case proven(d.settings, d.attempt, a, value.Key):
 		d.refuse(CodeAlreadyVerified, WhereStart, a, index)
 	case !d.facts.Can.deliver(a):
@@ -170,6 +172,8 @@ func (d *deciding) outcome(o Outcome) {
 		v.Failure = CodeFieldDisabled
 	case d.facts.Taken.Has(o.Attribute):
 		v.Transferable, v.Failure = true, CodeTransferable
+	case o.Account != nil && !d.admitted(*o.Account): // nor does anything of it stay
+		v.Key, v.Failure = "", CodeNotAllowed
 	case o.Account != nil && !d.settings.Progressive && !AccountVerifiesEmail(d.settings, *o.Account):
 		v.Failure, v.Refused = CodeEmailNotVerified, o.Account.withoutValues()
 	default:
@@ -188,6 +192,13 @@ func (d *deciding) providerEnabled(name string) bool {
 func (d *deciding) vouched(account Account) bool {
 	_, ok := d.settings.vouching(account)
 	return ok
+}
+
+// admitted reports whether the address that the account sends, if any, may be taken:
+// without looking, whoever has an account would come in by it without the address.
+func (d *deciding) admitted(account Account) bool {
+	sent := account.Sent[EmailAddress]
+	return sent.Presence != Given || d.settings.admits(d.attempt, EmailAddress, sent.Key)
 }
 
 func (d *deciding) accept(o Outcome) {

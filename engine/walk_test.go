@@ -38,6 +38,11 @@ func drawSettings(t *rapid.T) engine.Settings {
 		}
 	}
 	s.Fields[engine.LegalAccepted].Enabled = rapid.Bool().Draw(t, "consent asked")
+	s.Restrictions = rapid.SampledFrom([]engine.Restrictions{
+		{}, {},
+		{Emails: engine.AddressLists{Block: engine.Entries{sentEmail: true}}, Phones: engine.AddressLists{Block: engine.Entries{"b": true}}},
+		{Emails: engine.AddressLists{Block: engine.Entries{"a": true}}},
+	}).Draw(t, "restrictions")
 	s.LegalVersion = rapid.SampledFrom([]string{"terms-1", terms}).Draw(t, "terms")
 	return s
 }
@@ -135,7 +140,7 @@ func copied[T any](p *T) *T {
 }
 
 // naiveClient knows no order of fields and no rule: it takes any field that is
-// missing or unverified and does what is offered for it.
+// missing, unverified or not allowed, and does what is offered for it.
 type naiveClient struct {
 	settings engine.Settings
 	attempt  engine.Attempt
@@ -160,7 +165,7 @@ func (c *naiveClient) finishes() string {
 		}
 		var todo []engine.Requirement
 		for _, r := range requirements {
-			if (r.State == engine.StateMissing || r.State == engine.StateUnverified) && len(r.Actions) > 0 {
+			if (r.State == engine.StateMissing || r.State == engine.StateUnverified || r.Reason == engine.ReasonNotAllowed) && len(r.Actions) > 0 {
 				todo = append(todo, r)
 			}
 		}

@@ -265,6 +265,7 @@ type ComplexityRoot struct {
 		Fields            func(childComplexity int) int
 		LegalConsent      func(childComplexity int) int
 		Password          func(childComplexity int) int
+		PhoneCountries    func(childComplexity int) int
 		ProgressiveSignUp func(childComplexity int) int
 		Providers         func(childComplexity int) int
 		SignUpMode        func(childComplexity int) int
@@ -1679,6 +1680,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PublicSettings.Password(childComplexity), true
+	case "PublicSettings.phoneCountries":
+		if e.ComplexityRoot.PublicSettings.PhoneCountries == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PublicSettings.PhoneCountries(childComplexity), true
 	case "PublicSettings.progressiveSignUp":
 		if e.ComplexityRoot.PublicSettings.ProgressiveSignUp == nil {
 			break
@@ -3463,6 +3470,8 @@ enum SignUpRequirementReason {
   "Without Progressive Sign Up an account counts only with an email address that its provider has verified."
   PROVIDER_EMAIL_NOT_VERIFIED
   OPTIONAL_BY_SETTINGS
+  "The settings' ` + "`" + `restrictions` + "`" + ` do not take the value: give another one, or clear the field, whatever its state."
+  NOT_ALLOWED
   "Another field of the group was given."
   ONE_OF_SATISFIED
   WAIVED_BY_EXTERNAL_ACCOUNT
@@ -3506,6 +3515,8 @@ type SignUpBlocker {
 enum SignUpBlockerCode {
   "A value turned out to belong to an existing user."
   IDENTIFIER_TAKEN
+  "The settings' ` + "`" + `restrictions` + "`" + ` do not take the address that the field has."
+  IDENTIFIER_NOT_ALLOWED
   "Only invited people can sign up."
   SIGN_UP_RESTRICTED
   "The invitation was revoked, has expired or was used."
@@ -3790,6 +3801,14 @@ enum UserErrorCode {
   FIELD_DISABLED
   "It belongs to an existing user."
   IDENTIFIER_TAKEN
+  "The settings' ` + "`" + `restrictions` + "`" + ` do not take this address, or the one that an account comes with."
+  IDENTIFIER_NOT_ALLOWED
+  "The settings take no addresses with a plus sign before the @ sign."
+  SUBADDRESS_NOT_ALLOWED
+  "A name that the settings keep from everybody."
+  USERNAME_RESERVED
+  "The settings do not have the country of this phone number."
+  COUNTRY_NOT_ALLOWED
   "Only a verification can set this field."
   PROOF_NEEDED
   "There is nothing to verify yet."
@@ -4330,6 +4349,8 @@ type PublicSettings {
   legalConsent: LegalConsent
   "The country assumed for phone numbers without a country code (ISO 3166-1 alpha-2)."
   defaultCountry: String
+  "The countries whose phone numbers are taken (ISO 3166-1 alpha-2); any where empty."
+  phoneCountries: [String!]!
   "Whether test addresses and numbers take the code 424242."
   testMode: Boolean!
   version: Int!
@@ -4567,9 +4588,9 @@ enum BotProtectionProvider {
 type SendingLimits {
   "To one address or number, 1 to 60."
   perAddressPerHour: Int!
-  "To all addresses together."
+  "To all addresses together; a twenty-fourth of it at once, or 20 where that is more."
   emailsPerDay: Int!
-  "To all numbers together."
+  "To all numbers together, as with emails."
   textMessagesPerDay: Int!
   "To the numbers that differ in their last four digits only, against traffic pumping."
   textMessagesPerRangePerHour: Int!
@@ -4679,6 +4700,8 @@ enum SettingsWarningCode {
   TEST_MODE
   "Providers have no address to which they may send people back."
   NO_ALLOWED_REDIRECT
+  "Text messages go to expensive numbers too: ` + "`" + `phoneNumber.countries` + "`" + ` is empty."
+  ALL_COUNTRIES
 }
 
 "What is left out, or null, stays as it is."
@@ -5249,6 +5272,8 @@ func (ec *executionContext) childFields_PublicSettings(ctx context.Context, fiel
 		return ec.fieldContext_PublicSettings_legalConsent(ctx, field)
 	case "defaultCountry":
 		return ec.fieldContext_PublicSettings_defaultCountry(ctx, field)
+	case "phoneCountries":
+		return ec.fieldContext_PublicSettings_phoneCountries(ctx, field)
 	case "testMode":
 		return ec.fieldContext_PublicSettings_testMode(ctx, field)
 	case "version":
@@ -10668,6 +10693,29 @@ func (ec *executionContext) _PublicSettings_defaultCountry(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_PublicSettings_defaultCountry(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PublicSettings", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _PublicSettings_phoneCountries(ctx context.Context, field graphql.CollectedField, obj *PublicSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PublicSettings_phoneCountries(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PhoneCountries, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PublicSettings_phoneCountries(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PublicSettings", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
@@ -20846,6 +20894,11 @@ func (ec *executionContext) _PublicSettings(ctx context.Context, sel ast.Selecti
 		case "defaultCountry":
 			out.Values[i] = ec._PublicSettings_defaultCountry(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "phoneCountries":
+			out.Values[i] = ec._PublicSettings_phoneCountries(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "testMode":

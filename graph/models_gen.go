@@ -462,6 +462,8 @@ type PublicSettings struct {
 	LegalConsent *LegalConsent `json:"legalConsent,omitempty"`
 	// The country assumed for phone numbers without a country code (ISO 3166-1 alpha-2).
 	DefaultCountry *string `json:"defaultCountry,omitempty"`
+	// The countries whose phone numbers are taken (ISO 3166-1 alpha-2); any where empty.
+	PhoneCountries []string `json:"phoneCountries"`
 	// Whether test addresses and numbers take the code 424242.
 	TestMode bool `json:"testMode"`
 	Version  int  `json:"version"`
@@ -500,9 +502,9 @@ type RestrictionSettingsInput struct {
 type SendingLimits struct {
 	// To one address or number, 1 to 60.
 	PerAddressPerHour int `json:"perAddressPerHour"`
-	// To all addresses together.
+	// To all addresses together; a twenty-fourth of it at once, or 20 where that is more.
 	EmailsPerDay int `json:"emailsPerDay"`
-	// To all numbers together.
+	// To all numbers together, as with emails.
 	TextMessagesPerDay int `json:"textMessagesPerDay"`
 	// To the numbers that differ in their last four digits only, against traffic pumping.
 	TextMessagesPerRangePerHour int `json:"textMessagesPerRangePerHour"`
@@ -1463,6 +1465,8 @@ const (
 	SettingsWarningCodeTestMode SettingsWarningCode = "TEST_MODE"
 	// Providers have no address to which they may send people back.
 	SettingsWarningCodeNoAllowedRedirect SettingsWarningCode = "NO_ALLOWED_REDIRECT"
+	// Text messages go to expensive numbers too: `phoneNumber.countries` is empty.
+	SettingsWarningCodeAllCountries SettingsWarningCode = "ALL_COUNTRIES"
 )
 
 var AllSettingsWarningCode = []SettingsWarningCode{
@@ -1474,11 +1478,12 @@ var AllSettingsWarningCode = []SettingsWarningCode{
 	SettingsWarningCodeWayImpossible,
 	SettingsWarningCodeTestMode,
 	SettingsWarningCodeNoAllowedRedirect,
+	SettingsWarningCodeAllCountries,
 }
 
 func (e SettingsWarningCode) IsValid() bool {
 	switch e {
-	case SettingsWarningCodeUnverifiedClaims, SettingsWarningCodeCannotBeVerified, SettingsWarningCodeRequiredFlagNotHonoured, SettingsWarningCodeRestrictedWithoutTickets, SettingsWarningCodeWayDoubtful, SettingsWarningCodeWayImpossible, SettingsWarningCodeTestMode, SettingsWarningCodeNoAllowedRedirect:
+	case SettingsWarningCodeUnverifiedClaims, SettingsWarningCodeCannotBeVerified, SettingsWarningCodeRequiredFlagNotHonoured, SettingsWarningCodeRestrictedWithoutTickets, SettingsWarningCodeWayDoubtful, SettingsWarningCodeWayImpossible, SettingsWarningCodeTestMode, SettingsWarningCodeNoAllowedRedirect, SettingsWarningCodeAllCountries:
 		return true
 	}
 	return false
@@ -1647,6 +1652,8 @@ type SignUpBlockerCode string
 const (
 	// A value turned out to belong to an existing user.
 	SignUpBlockerCodeIdentifierTaken SignUpBlockerCode = "IDENTIFIER_TAKEN"
+	// The settings' `restrictions` do not take the address that the field has.
+	SignUpBlockerCodeIdentifierNotAllowed SignUpBlockerCode = "IDENTIFIER_NOT_ALLOWED"
 	// Only invited people can sign up.
 	SignUpBlockerCodeSignUpRestricted SignUpBlockerCode = "SIGN_UP_RESTRICTED"
 	// The invitation was revoked, has expired or was used.
@@ -1659,6 +1666,7 @@ const (
 
 var AllSignUpBlockerCode = []SignUpBlockerCode{
 	SignUpBlockerCodeIdentifierTaken,
+	SignUpBlockerCodeIdentifierNotAllowed,
 	SignUpBlockerCodeSignUpRestricted,
 	SignUpBlockerCodeTicketInvalid,
 	SignUpBlockerCodeNoIdentifierEnabled,
@@ -1667,7 +1675,7 @@ var AllSignUpBlockerCode = []SignUpBlockerCode{
 
 func (e SignUpBlockerCode) IsValid() bool {
 	switch e {
-	case SignUpBlockerCodeIdentifierTaken, SignUpBlockerCodeSignUpRestricted, SignUpBlockerCodeTicketInvalid, SignUpBlockerCodeNoIdentifierEnabled, SignUpBlockerCodeCannotBeVerified:
+	case SignUpBlockerCodeIdentifierTaken, SignUpBlockerCodeIdentifierNotAllowed, SignUpBlockerCodeSignUpRestricted, SignUpBlockerCodeTicketInvalid, SignUpBlockerCodeNoIdentifierEnabled, SignUpBlockerCodeCannotBeVerified:
 		return true
 	}
 	return false
@@ -2044,6 +2052,8 @@ const (
 	// Without Progressive Sign Up an account counts only with an email address that its provider has verified.
 	SignUpRequirementReasonProviderEmailNotVerified SignUpRequirementReason = "PROVIDER_EMAIL_NOT_VERIFIED"
 	SignUpRequirementReasonOptionalBySettings       SignUpRequirementReason = "OPTIONAL_BY_SETTINGS"
+	// The settings' `restrictions` do not take the value: give another one, or clear the field, whatever its state.
+	SignUpRequirementReasonNotAllowed SignUpRequirementReason = "NOT_ALLOWED"
 	// Another field of the group was given.
 	SignUpRequirementReasonOneOfSatisfied          SignUpRequirementReason = "ONE_OF_SATISFIED"
 	SignUpRequirementReasonWaivedByExternalAccount SignUpRequirementReason = "WAIVED_BY_EXTERNAL_ACCOUNT"
@@ -2066,6 +2076,7 @@ var AllSignUpRequirementReason = []SignUpRequirementReason{
 	SignUpRequirementReasonMustBeVerified,
 	SignUpRequirementReasonProviderEmailNotVerified,
 	SignUpRequirementReasonOptionalBySettings,
+	SignUpRequirementReasonNotAllowed,
 	SignUpRequirementReasonOneOfSatisfied,
 	SignUpRequirementReasonWaivedByExternalAccount,
 	SignUpRequirementReasonWaivedByWallet,
@@ -2076,7 +2087,7 @@ var AllSignUpRequirementReason = []SignUpRequirementReason{
 
 func (e SignUpRequirementReason) IsValid() bool {
 	switch e {
-	case SignUpRequirementReasonRequiredBySettings, SignUpRequirementReasonOneOfRequired, SignUpRequirementReasonOnlyIdentifier, SignUpRequirementReasonNoOtherWayToSignIn, SignUpRequirementReasonConsentRequired, SignUpRequirementReasonConsentOutdated, SignUpRequirementReasonTaken, SignUpRequirementReasonMustBeVerified, SignUpRequirementReasonProviderEmailNotVerified, SignUpRequirementReasonOptionalBySettings, SignUpRequirementReasonOneOfSatisfied, SignUpRequirementReasonWaivedByExternalAccount, SignUpRequirementReasonWaivedByWallet, SignUpRequirementReasonLegacyOauthCompletesAlone, SignUpRequirementReasonLegacyWalletCompletesAlone, SignUpRequirementReasonDisabledBySettings:
+	case SignUpRequirementReasonRequiredBySettings, SignUpRequirementReasonOneOfRequired, SignUpRequirementReasonOnlyIdentifier, SignUpRequirementReasonNoOtherWayToSignIn, SignUpRequirementReasonConsentRequired, SignUpRequirementReasonConsentOutdated, SignUpRequirementReasonTaken, SignUpRequirementReasonMustBeVerified, SignUpRequirementReasonProviderEmailNotVerified, SignUpRequirementReasonOptionalBySettings, SignUpRequirementReasonNotAllowed, SignUpRequirementReasonOneOfSatisfied, SignUpRequirementReasonWaivedByExternalAccount, SignUpRequirementReasonWaivedByWallet, SignUpRequirementReasonLegacyOauthCompletesAlone, SignUpRequirementReasonLegacyWalletCompletesAlone, SignUpRequirementReasonDisabledBySettings:
 		return true
 	}
 	return false
@@ -2328,6 +2339,14 @@ const (
 	UserErrorCodeFieldDisabled UserErrorCode = "FIELD_DISABLED"
 	// It belongs to an existing user.
 	UserErrorCodeIdentifierTaken UserErrorCode = "IDENTIFIER_TAKEN"
+	// The settings' `restrictions` do not take this address, or the one that an account comes with.
+	UserErrorCodeIdentifierNotAllowed UserErrorCode = "IDENTIFIER_NOT_ALLOWED"
+	// The settings take no addresses with a plus sign before the @ sign.
+	UserErrorCodeSubaddressNotAllowed UserErrorCode = "SUBADDRESS_NOT_ALLOWED"
+	// A name that the settings keep from everybody.
+	UserErrorCodeUsernameReserved UserErrorCode = "USERNAME_RESERVED"
+	// The settings do not have the country of this phone number.
+	UserErrorCodeCountryNotAllowed UserErrorCode = "COUNTRY_NOT_ALLOWED"
 	// Only a verification can set this field.
 	UserErrorCodeProofNeeded UserErrorCode = "PROOF_NEEDED"
 	// There is nothing to verify yet.
@@ -2450,6 +2469,10 @@ var AllUserErrorCode = []UserErrorCode{
 	UserErrorCodePasswordFromContext,
 	UserErrorCodeFieldDisabled,
 	UserErrorCodeIdentifierTaken,
+	UserErrorCodeIdentifierNotAllowed,
+	UserErrorCodeSubaddressNotAllowed,
+	UserErrorCodeUsernameReserved,
+	UserErrorCodeCountryNotAllowed,
 	UserErrorCodeProofNeeded,
 	UserErrorCodeValueMissing,
 	UserErrorCodeStrategyNotAvailable,
@@ -2520,7 +2543,7 @@ var AllUserErrorCode = []UserErrorCode{
 
 func (e UserErrorCode) IsValid() bool {
 	switch e {
-	case UserErrorCodeEmpty, UserErrorCodeTooShort, UserErrorCodeTooLong, UserErrorCodeInvalidFormat, UserErrorCodeInvalidCharacter, UserErrorCodeMixedScripts, UserErrorCodeInvalidNumber, UserErrorCodeUnsupportedNumber, UserErrorCodePasswordTooCommon, UserErrorCodePasswordFromContext, UserErrorCodeFieldDisabled, UserErrorCodeIdentifierTaken, UserErrorCodeProofNeeded, UserErrorCodeValueMissing, UserErrorCodeStrategyNotAvailable, UserErrorCodeCannotDeliver, UserErrorCodeDeliveryFailed, UserErrorCodeAlreadyVerified, UserErrorCodeVerificationNotStarted, UserErrorCodeVerificationExpired, UserErrorCodeTooManyGuesses, UserErrorCodeCodeIncorrect, UserErrorCodeProviderEmailNotVerified, UserErrorCodeBelongsToExistingUser, UserErrorCodeProviderNotEnabled, UserErrorCodeProviderUnavailable, UserErrorCodeProviderAccessDenied, UserErrorCodeProviderRefused, UserErrorCodeProviderExchangeFailed, UserErrorCodeProviderIssuerMismatch, UserErrorCodeProviderTokenInvalid, UserErrorCodeRedirectNotAllowed, UserErrorCodeOriginNotAllowed, UserErrorCodeChainNotAllowed, UserErrorCodeBegunElsewhere, UserErrorCodeWalletAddressInvalid, UserErrorCodeSiweMalformed, UserErrorCodeSiweDomainMismatch, UserErrorCodeSiweAddressMismatch, UserErrorCodeSiweStatementMismatch, UserErrorCodeSiweURIMismatch, UserErrorCodeSiweVersionMismatch, UserErrorCodeSiweChainMismatch, UserErrorCodeSiweNonceMismatch, UserErrorCodeSiweIssuedAtMismatch, UserErrorCodeSiweExpirationMismatch, UserErrorCodeSiweNotBeforeMismatch, UserErrorCodeSiweRequestIDMismatch, UserErrorCodeSiweResourcesMismatch, UserErrorCodeSignatureMalformed, UserErrorCodeSignatureHighS, UserErrorCodeSignatureMismatch, UserErrorCodeTicketInvalid, UserErrorCodeInvitationNotFound, UserErrorCodeCredentialsInvalid, UserErrorCodeNothingToTransfer, UserErrorCodeWebhookEndpointNotFound, UserErrorCodeWebhookDeliveryNotFound, UserErrorCodeSignUpNotFound, UserErrorCodeSignUpComplete, UserErrorCodeSignUpAbandoned, UserErrorCodeSignUpRestricted, UserErrorCodeSettingsChanged, UserErrorCodeRateLimited, UserErrorCodeBusy, UserErrorCodeConflict, UserErrorCodeIdempotencyKeyReused, UserErrorCodeSessionNotFound, UserErrorCodeSessionEnded, UserErrorCodeUserNotFound, UserErrorCodeExternalIDTaken, UserErrorCodeStaleVersion, UserErrorCodeWayImpossible, UserErrorCodeNoIdentifier, UserErrorCodeRequiredButDisabled, UserErrorCodeFeatureRequiresProgressiveSignUp, UserErrorCodeNoWayBack, UserErrorCodeOutOfRange:
+	case UserErrorCodeEmpty, UserErrorCodeTooShort, UserErrorCodeTooLong, UserErrorCodeInvalidFormat, UserErrorCodeInvalidCharacter, UserErrorCodeMixedScripts, UserErrorCodeInvalidNumber, UserErrorCodeUnsupportedNumber, UserErrorCodePasswordTooCommon, UserErrorCodePasswordFromContext, UserErrorCodeFieldDisabled, UserErrorCodeIdentifierTaken, UserErrorCodeIdentifierNotAllowed, UserErrorCodeSubaddressNotAllowed, UserErrorCodeUsernameReserved, UserErrorCodeCountryNotAllowed, UserErrorCodeProofNeeded, UserErrorCodeValueMissing, UserErrorCodeStrategyNotAvailable, UserErrorCodeCannotDeliver, UserErrorCodeDeliveryFailed, UserErrorCodeAlreadyVerified, UserErrorCodeVerificationNotStarted, UserErrorCodeVerificationExpired, UserErrorCodeTooManyGuesses, UserErrorCodeCodeIncorrect, UserErrorCodeProviderEmailNotVerified, UserErrorCodeBelongsToExistingUser, UserErrorCodeProviderNotEnabled, UserErrorCodeProviderUnavailable, UserErrorCodeProviderAccessDenied, UserErrorCodeProviderRefused, UserErrorCodeProviderExchangeFailed, UserErrorCodeProviderIssuerMismatch, UserErrorCodeProviderTokenInvalid, UserErrorCodeRedirectNotAllowed, UserErrorCodeOriginNotAllowed, UserErrorCodeChainNotAllowed, UserErrorCodeBegunElsewhere, UserErrorCodeWalletAddressInvalid, UserErrorCodeSiweMalformed, UserErrorCodeSiweDomainMismatch, UserErrorCodeSiweAddressMismatch, UserErrorCodeSiweStatementMismatch, UserErrorCodeSiweURIMismatch, UserErrorCodeSiweVersionMismatch, UserErrorCodeSiweChainMismatch, UserErrorCodeSiweNonceMismatch, UserErrorCodeSiweIssuedAtMismatch, UserErrorCodeSiweExpirationMismatch, UserErrorCodeSiweNotBeforeMismatch, UserErrorCodeSiweRequestIDMismatch, UserErrorCodeSiweResourcesMismatch, UserErrorCodeSignatureMalformed, UserErrorCodeSignatureHighS, UserErrorCodeSignatureMismatch, UserErrorCodeTicketInvalid, UserErrorCodeInvitationNotFound, UserErrorCodeCredentialsInvalid, UserErrorCodeNothingToTransfer, UserErrorCodeWebhookEndpointNotFound, UserErrorCodeWebhookDeliveryNotFound, UserErrorCodeSignUpNotFound, UserErrorCodeSignUpComplete, UserErrorCodeSignUpAbandoned, UserErrorCodeSignUpRestricted, UserErrorCodeSettingsChanged, UserErrorCodeRateLimited, UserErrorCodeBusy, UserErrorCodeConflict, UserErrorCodeIdempotencyKeyReused, UserErrorCodeSessionNotFound, UserErrorCodeSessionEnded, UserErrorCodeUserNotFound, UserErrorCodeExternalIDTaken, UserErrorCodeStaleVersion, UserErrorCodeWayImpossible, UserErrorCodeNoIdentifier, UserErrorCodeRequiredButDisabled, UserErrorCodeFeatureRequiresProgressiveSignUp, UserErrorCodeNoWayBack, UserErrorCodeOutOfRange:
 		return true
 	}
 	return false

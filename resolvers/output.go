@@ -127,6 +127,7 @@ func source(s engine.Source) *graph.SignUpSource {
 
 var blockerMessages = map[engine.BlockerCode]string{
 	engine.BlockedTaken:        "It belongs to an existing account. Use another one, or leave it out.",
+	engine.BlockedNotAllowed:   "It cannot be used to sign up here. Use another one, or leave it out.",
 	engine.BlockedRestricted:   "Only invited people can sign up.",
 	engine.BlockedTicket:       "The invitation is no longer valid.",
 	engine.BlockedUnprovable:   "This server has no means to verify it. Only the operator can help.",

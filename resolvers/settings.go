@@ -27,7 +27,7 @@ func publicSettings(s signup.InstanceSettings, can engine.Capabilities) *graph.P
 		Providers: []graph.PublicProvider{}, ChainIds: []int{},
 		Password:       &graph.PasswordRules{MinLength: s.Password.MinLength, MaxLength: s.Password.MaxLength},
 		Username:       &graph.UsernameRules{MinLength: s.Username.MinLength, MaxLength: s.Username.MaxLength},
-		DefaultCountry: orNil(s.DefaultCountry), TestMode: s.TestMode, Version: int(s.Version),
+		DefaultCountry: orNil(s.DefaultCountry), PhoneCountries: s.PhoneNumber.Countries, TestMode: s.TestMode, Version: int(s.Version),
 	}
 	if s.LegalConsent.Enabled {
 		g.LegalConsent = &graph.LegalConsent{DocumentVersion: s.LegalConsent.DocumentVersion, DocumentURL: orNil(s.LegalConsent.DocumentURL)}

@@ -123,3 +123,10 @@ func canonicalDomain(domain string) (string, error) {
 }
 
 func isASCIILetter(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
+
+// HasSubaddress reports whether the local part of a canonical address (Email.Norm) has
+// a plus sign, behind which many hosts let their users write what they like (RFC 5233).
+func HasSubaddress(norm string) bool {
+	local, _, _ := strings.Cut(norm, "@")
+	return strings.Contains(local, "+")
+}

@@ -25,8 +25,9 @@ type InstanceSettings struct {
 
 // Codes of settings that are accepted with a warning, besides those of the engine.
 const (
-	testModeOn = "TEST_MODE"
-	noRedirect = "NO_ALLOWED_REDIRECT"
+	testModeOn   = "TEST_MODE"
+	noRedirect   = "NO_ALLOWED_REDIRECT"
+	allCountries = "ALL_COUNTRIES"
 )
 
 func (s *Service) instanceSettings(c currentSettings) InstanceSettings {
@@ -34,6 +35,10 @@ func (s *Service) instanceSettings(c currentSettings) InstanceSettings {
 	if !s.development && len(c.AllowedRedirects) == 0 && c.Requirements().Enabled().Has(engine.ExternalAccount) {
 		warnings = append(warnings, engine.Finding{Code: noRedirect, Path: "allowedRedirects",
 			Message: "Nobody can sign up through a provider before there is an address to which people may be sent back."})
+	}
+	if n := c.PhoneNumber; n.Enabled && n.VerifyAtSignUp && len(n.Countries) == 0 {
+		warnings = append(warnings, engine.Finding{Code: allCountries, Path: "phoneNumber.countries",
+			Message: "Text messages go to all countries: others can have them sent to expensive numbers and share in the price. Name the countries that your users are in."})
 	}
 	if c.TestMode {
 		warnings = append(warnings, engine.Finding{Code: testModeOn, Path: "testMode",

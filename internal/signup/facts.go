@@ -21,6 +21,7 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 	u := understand(c.input, settings.Settings)
 	c.metadata = u.metadata
 	u.problems = append(u.problems, u.judgePassword(settings.Settings, a.Attempt)...)
+	u.problems = append(u.problems, u.judge(settings.Settings, a.Attempt)...)
 	u.problems = append(u.problems, c.turnedAway...)
 	if !c.lookedFor {
 		taken, err := s.taken(ctx, a.key.Instance, u.identifiers())
@@ -43,6 +44,7 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 	}
 	facts := engine.Facts{Now: now, Taken: c.takenSet | c.provenTaken, SentTaken: c.sentTaken, Can: s.can}
 	d := engine.Decide(settings.Requirements(), a.Attempt, u.command, facts)
+	u.problems = append(u.problems, abroad(d.Sends, settings.Settings, startPath)...)
 	if len(c.turnedAway) > 0 { // which says it already
 		d.Problems = slices.DeleteFunc(d.Problems, func(p engine.Problem) bool { return p.Code == engine.CodeRestricted })
 	}
@@ -119,26 +121,13 @@ func (c *call) describeGuesses(problems []Problem, d engine.Decision) {
 	}
 }
 
-// payFor takes the budgets of the messages to send.
-func (c *call) payFor(ctx context.Context, sends []engine.Send, settings Settings, instance string, startPath func(int) []string) ([]Problem, error) {
-	for _, send := range sends {
-		if isTestAddress(settings, send.Attribute, send.Address.Key) {
-			continue
-		}
-		problem, err := c.once(ctx, sendBudget(instance, send.Attribute, send.Address.Key), startPath(send.Index), send.Attribute)
-		if err != nil || problem != nil {
-			return problem, err
-		}
-	}
-	return nil, nil
-}
-
-// once takes a budget at the first try and not again.
-func (c *call) once(ctx context.Context, b Budget, field []string, a engine.Attribute) ([]Problem, error) {
-	if c.budgeted[b.Key] {
+// once takes budgets at the first try and not again.
+func (c *call) once(ctx context.Context, budgets []Budget, field []string, a engine.Attribute) ([]Problem, error) {
+	budgets = slices.DeleteFunc(slices.Clone(budgets), func(b Budget) bool { return c.budgeted[b.Key] })
+	if len(budgets) == 0 {
 		return nil, nil
 	}
-	problem, err := c.service.take(ctx, b, field, a)
+	problem, err := c.service.takeAll(ctx, budgets, field, a)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +137,9 @@ func (c *call) once(ctx context.Context, b Budget, field []string, a engine.Attr
 	if c.budgeted == nil {
 		c.budgeted = map[string]bool{}
 	}
-	c.budgeted[b.Key] = true
+	for _, b := range budgets {
+		c.budgeted[b.Key] = true
+	}
 	return nil, nil
 }
 

@@ -51,14 +51,17 @@ type numbers struct{ open, completed, abandoned int64 }
 
 func (n numbers) all() int64 { return n.open + n.completed + n.abandoned }
 
-// shape adds sign-ups of a shape that have ended, as they would come anew.
+// shape adds sign-ups of a shape that have ended, as they would come anew. Shapes have
+// no values, so restrictions cannot be told of them.
 func (t *tally) shape(shape engine.Shape, n numbers) {
+	before, after := t.before, t.after
+	before.Restrictions, after.Restrictions = engine.Restrictions{}, engine.Restrictions{}
 	a, err := shape.Attempt()
 	if err != nil {
 		t.impact.Unknown += n.all()
 		return
 	}
-	t.add(a.Way(), engine.StandingOf(t.before, a.Judged(t.before)), engine.StandingOf(t.after, a.Judged(t.after)), n)
+	t.add(a.Way(), engine.StandingOf(before, a.Judged(before)), engine.StandingOf(after, a.Judged(after)), n)
 }
 
 // open adds a sign-up that goes on, as it is.

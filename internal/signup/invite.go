@@ -64,7 +64,8 @@ func (s *Service) Invite(ctx context.Context, p Principal, in InvitationInput) (
 	invitation.ID, invitation.Instance = invitationPrefix+RandomText(idLength), p.Instance.ID
 	email := invitation.Values[engine.EmailAddress]
 	if in.SendEmail {
-		if problem, err := s.take(ctx, sendBudget(p.Instance.ID, engine.EmailAddress, email.Key), inputPath("sendEmail"), engine.EmailAddress); err != nil || problem != nil {
+		budgets := messageBudgets(p.Instance.ID, settings.SendingLimits, engine.EmailAddress, email.Key)
+		if problem, err := s.takeAll(ctx, budgets, inputPath("sendEmail"), engine.EmailAddress); err != nil || problem != nil {
 			return NewInvitation{Problems: list(problem)}, err
 		}
 	}

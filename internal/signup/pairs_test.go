@@ -212,6 +212,7 @@ func TestEveryPairOfMethods(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, d.settings())
+			w.set(`{"sendingLimits": {"textMessagesPerRangePerHour": 1000}}`) // all numbers are of one
 			settings, err := w.service.Settings(t.Context(), w.secret())
 			w.must(err)
 			become := map[[2]string]string{}

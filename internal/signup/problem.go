@@ -44,6 +44,9 @@ const (
 	CodeInvitationNotFound Code = "INVITATION_NOT_FOUND"
 	CodeEndpointNotFound   Code = "WEBHOOK_ENDPOINT_NOT_FOUND"
 	CodeDeliveryNotFound   Code = "WEBHOOK_DELIVERY_NOT_FOUND"
+	CodeSubaddress         Code = "SUBADDRESS_NOT_ALLOWED"
+	CodeReserved           Code = "USERNAME_RESERVED"
+	CodeCountry            Code = "COUNTRY_NOT_ALLOWED"
 )
 
 // Problem is an error that the caller can do something about.
@@ -104,6 +107,7 @@ var sentences = map[engine.Code]string{
 	engine.CodeTransferable:     "This %s belongs to a user already. Sign in with it instead.",
 	engine.CodeProviderDisabled: "This app has no such provider.",
 	engine.CodeRestricted:       restrictedSentence,
+	engine.CodeNotAllowed:       "This %s cannot be used to sign up here.",
 
 	ProviderUnavailable:    "The provider cannot be reached at the moment. Please try again.",
 	ProviderAccessDenied:   "You did not allow the provider to share your account.",
@@ -138,6 +142,7 @@ var withoutCodes = map[engine.Code]string{
 	engine.CodeExpired:        "That took too long. Start the verification again.",
 	engine.CodeTooManyGuesses: "Too many wrong proofs. Start the verification again.",
 	engine.CodeIncorrect:      "The proof is not right.",
+	engine.CodeNotAllowed:     "This account's email address cannot be used to sign up here.",
 }
 
 // Sentence returns the message for people of an engine's code.

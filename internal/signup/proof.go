@@ -146,7 +146,7 @@ func (c *call) offerCode(ctx context.Context, u *understood, settings Settings, 
 	test := isTestAddress(settings, attribute, v.Key)
 	if v.Status(now) == engine.VerificationUnverified && !test {
 		budget := guessBudget(a.key.Instance, attribute, v.Key)
-		problem, err := c.once(ctx, budget, inputPath("proof", proofName(*c.proof)), attribute)
+		problem, err := c.once(ctx, []Budget{budget}, inputPath("proof", proofName(*c.proof)), attribute)
 		if err != nil || problem != nil {
 			u.command.Check = nil
 			return problem, err

@@ -179,17 +179,11 @@ func parseSettings(v SettingsVersion) (currentSettings, error) {
 	return c, nil
 }
 
-// Bounds of what one address has to bear, over all sign-ups and clients.
+// Bounds of the guesses that one address has to bear, over all sign-ups and clients.
 const (
-	sendBurst  = 5
-	sendEvery  = 12 * time.Minute
 	guessBurst = 20
 	guessEvery = 5 * time.Minute
 )
-
-func sendBudget(instance string, a engine.Attribute, key string) Budget {
-	return Budget{Key: "send:" + instance + ":" + a.String() + ":" + key, Burst: sendBurst, Every: sendEvery}
-}
 
 func guessBudget(instance string, a engine.Attribute, key string) Budget {
 	return Budget{Key: "guess:" + instance + ":" + a.String() + ":" + key, Burst: guessBurst, Every: guessEvery}
@@ -215,7 +209,12 @@ func isTestAddress(settings Settings, a engine.Attribute, key string) bool {
 
 // take uses a budget and returns the problem if it is spent.
 func (s *Service) take(ctx context.Context, b Budget, field []string, a engine.Attribute) (*Problem, error) {
-	allowed, retryAt, err := s.budgets.Take(ctx, s.now(), b)
+	return s.takeAll(ctx, []Budget{b}, field, a)
+}
+
+// takeAll uses budgets in their order and returns the problem if one is spent.
+func (s *Service) takeAll(ctx context.Context, budgets []Budget, field []string, a engine.Attribute) (*Problem, error) {
+	allowed, retryAt, err := s.budgets.Take(ctx, s.now(), budgets...)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -223,7 +222,7 @@ func (s *Service) take(ctx context.Context, b Budget, field []string, a engine.A
 		return nil, nil
 	}
 	return &Problem{Code: CodeRateLimited, Attribute: &a, Field: field, RetryAfter: retryAt,
-		Message: "Too many tries for this " + noun[a] + ". Please wait a little."}, nil
+		Message: "Too many tries. Please wait a little."}, nil
 }
 
 // storeError translates what an Attempts store says, apart from ErrConflict.

@@ -114,6 +114,8 @@ type PasswordSettings struct {
 type RestrictionSettings struct {
 	Allowlist []string `json:"allowlist"`
 	Blocklist []string `json:"blocklist"`
+
+	lookup engine.Restrictions
 }
 
 // BotProvider is who tells people from programs.
@@ -192,6 +194,7 @@ func (s Settings) Requirements() engine.Settings {
 		Progressive:  s.ProgressiveSignUp,
 		LegalVersion: s.LegalConsent.DocumentVersion,
 		Restricted:   s.SignUpMode == ModeRestricted,
+		Restrictions: s.Restrictions.lookup,
 	}
 	e.Fields[engine.EmailAddress] = engine.FieldSettings{Enabled: s.EmailAddress.Enabled, Required: s.EmailAddress.Required, Verify: s.EmailAddress.VerifyAtSignUp}
 	e.Fields[engine.PhoneNumber] = engine.FieldSettings{Enabled: s.PhoneNumber.Enabled, Required: s.PhoneNumber.Required, Verify: s.PhoneNumber.VerifyAtSignUp}
@@ -410,6 +413,9 @@ func (n PhoneSettings) apply(p *PhonePatch) PhoneSettings {
 		set(&n.Required, p.Required)
 		set(&n.VerifyAtSignUp, p.VerifyAtSignUp)
 		replace(&n.Countries, p.Countries)
+		for i, c := range p.Countries {
+			n.Countries[i] = strings.ToUpper(c)
+		}
 	}
 	return n
 }
@@ -420,7 +426,7 @@ func (u UsernameSettings) apply(p *UsernamePatch) UsernameSettings {
 		set(&u.Required, p.Required)
 		set(&u.MinLength, p.MinLength)
 		set(&u.MaxLength, p.MaxLength)
-		replace(&u.Reserved, p.Reserved)
+		replace(&u.Reserved, canonicalList(p.Reserved, canonicalUsername))
 	}
 	return u
 }
@@ -442,6 +448,7 @@ func (r RestrictionSettings) apply(p *RestrictionPatch) RestrictionSettings {
 	if p != nil {
 		replace(&r.Allowlist, p.Allowlist)
 		replace(&r.Blocklist, p.Blocklist)
+		r = r.canonical()
 	}
 	return r
 }
@@ -535,6 +542,7 @@ func (s Settings) Check() []Problem {
 			break
 		}
 	}
+	s.checkLists(refuse)
 	for _, p := range s.ExternalAccount.check() {
 		refuse(p.Code, p.Field[0], p.Message)
 	}

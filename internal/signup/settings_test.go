@@ -25,14 +25,17 @@ func TestDefaultSettingsWork(t *testing.T) {
 		t.Errorf("they are warned of: %v", w)
 	}
 	const want = `{"progressiveSignUp":true,"signUpMode":"PUBLIC","appName":"My app",` +
-		`"emailAddress":{"enabled":true,"required":true,"verifyAtSignUp":true},` +
-		`"phoneNumber":{"enabled":false,"required":false,"verifyAtSignUp":true},` +
-		`"username":{"enabled":false,"required":false,"minLength":3,"maxLength":64},` +
+		`"emailAddress":{"enabled":true,"required":true,"verifyAtSignUp":true,"strategies":["EMAIL_CODE","EMAIL_LINK"],"allowSubaddresses":true},` +
+		`"phoneNumber":{"enabled":false,"required":false,"verifyAtSignUp":true,"countries":[]},` +
+		`"username":{"enabled":false,"required":false,"minLength":3,"maxLength":64,"reserved":[]},` +
 		`"web3Wallet":{"enabled":false,"required":false,"chainIds":[1]},"externalAccount":{"required":false,"providers":[]},` +
-		`"password":{"enabled":true,"required":true,"minLength":8,"maxLength":256},` +
+		`"password":{"enabled":true,"required":true,"minLength":8,"maxLength":256,"rejectCommon":true,"rejectContext":true,"rejectBreached":false},` +
 		`"firstName":{"enabled":true,"required":false},"lastName":{"enabled":true,"required":false},` +
 		`"legalConsent":{"enabled":false,"documentVersion":"1","documentUrl":""},` +
-		`"defaultCountry":"","testMode":false,"allowedOrigins":[],"allowedRedirects":[],"signUpLifetimeSeconds":86400,"sessionLifetimeSeconds":604800}`
+		`"restrictions":{"allowlist":[],"blocklist":[]},"botProtection":{"provider":"NONE","siteKey":"","sealedSecret":""},"enumerationProtection":false,` +
+		`"sendingLimits":{"perAddressPerHour":5,"emailsPerDay":100000,"textMessagesPerDay":5000,"textMessagesPerRangePerHour":60},` +
+		`"defaultCountry":"","testMode":false,"allowedOrigins":[],"allowedRedirects":[],"signUpLifetimeSeconds":86400,"sessionLifetimeSeconds":604800,` +
+		`"codeLifetimeSeconds":600,"resendIntervalSeconds":30,"invitationLifetimeSeconds":2592000}`
 	if got := text(t, s); got != want {
 		t.Errorf("they are\n%s\nwant\n%s", got, want)
 	}
@@ -53,6 +56,10 @@ func TestPatchChangesWhatItNames(t *testing.T) {
 		"legalConsent.enabled": "true", "legalConsent.documentVersion": `"2"`, "legalConsent.documentUrl": `"https://example.com/terms"`,
 		"defaultCountry": `"DE"`, "testMode": "true", "allowedOrigins": `["https://example.com"]`, "allowedRedirects": `["https://example.com/in"]`,
 		"signUpLifetimeSeconds": "3600", "sessionLifetimeSeconds": "7200",
+		"restrictions.allowlist": `["example.com"]`, "restrictions.blocklist": `["*.example.com"]`,
+		"emailAddress.allowSubaddresses": "false", "phoneNumber.countries": `["DE"]`, "username.reserved": `["admin"]`,
+		"sendingLimits.perAddressPerHour": "6", "sendingLimits.emailsPerDay": "7", "sendingLimits.textMessagesPerDay": "8",
+		"sendingLimits.textMessagesPerRangePerHour": "9",
 	} {
 		t.Run(path, func(t *testing.T) {
 			body := value
@@ -76,7 +83,7 @@ func TestPatchChangesWhatItNames(t *testing.T) {
 			}
 		})
 	}
-	if n := len(leaves(t, signup.DefaultSettings())); n != 35 { // the providers have a test of their own
+	if n := len(leaves(t, signup.DefaultSettings())); n != 55 { // the providers have a test of their own
 		t.Errorf("there are %d settings; is each tested?", n)
 	}
 	defaults := signup.DefaultSettings()

@@ -211,7 +211,7 @@ func TestBudgetsAreAnInstances(t *testing.T) {
 	challenge := c.askForCode(janesPhone)
 	c.comeBack(byCode(challenge, w.mail.code(t, janesPhone)))
 	c.comeBack(byPassword(janesName, janesPassword))
-	if len(keys) != 5 {
+	if len(keys) != 7 {
 		t.Errorf("budgets %v", keys)
 	}
 	for _, key := range keys {

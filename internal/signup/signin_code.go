@@ -73,13 +73,12 @@ func (s *Service) StartSession(ctx context.Context, p Principal, address string)
 	now := s.now()
 	test := isTestAddress(settings.Settings, a, who.Norm)
 	if !test {
-		for _, b := range []Budget{
+		budgets := []Budget{
 			{Key: "resend:" + p.Instance.ID + ":" + p.Client + ":" + who.Norm, Burst: 1, Every: engine.ResendInterval},
-			sendBudget(p.Instance.ID, a, who.Norm),
-		} {
-			if problem, err := s.take(ctx, b, inputPath("identifier"), a); err != nil || problem != nil {
-				return SessionChallenge{Problems: list(problem)}, err
-			}
+			ownBudget(p.Instance.ID, settings.SendingLimits, a, who.Norm),
+		}
+		if problem, err := s.takeAll(ctx, budgets, inputPath("identifier"), a); err != nil || problem != nil {
+			return SessionChallenge{Problems: list(problem)}, err
 		}
 	}
 	// Whether or not there is somebody to write to, so that running out tells nothing.
@@ -100,11 +99,14 @@ func (s *Service) StartSession(ctx context.Context, p Principal, address string)
 	case errors.Is(err, ErrNoRow):
 	case err != nil:
 		return SessionChallenge{}, unavailable(err)
+	case a == engine.PhoneNumber && !settings.PhoneNumber.takes(who.Norm):
 	case !owner.Identifier.VerifiedAt.IsZero() && !test:
 		handedOver = true
+		// What others have a part in is taken after the answer, and for real messages
+		// only: asking for strangers' codes must neither tell nor spend anything.
 		s.deliverLater(ctx, Message{
 			Channel: channelOf(a), Purpose: PurposeSignIn, To: text, Code: challenge.code(s.keys), AppName: settings.AppName, ExpireAt: challenge.ExpireAt,
-		})
+		}, sharedBudgets(p.Instance.ID, settings.SendingLimits, a, who.Norm)...)
 	}
 	out := SessionChallenge{
 		ID: s.keys.signSessionChallenge(challenge), SentTo: mask(a, who.Norm),
@@ -131,13 +133,17 @@ func addressOf(text, country string) (who Identifier, shown string, ok bool) {
 const maxSending = 64
 
 // deliverLater sends a message when the caller has its answer: how long it takes
-// must not tell that there was one. It gives the caller's place in s.sending back.
-func (s *Service) deliverLater(ctx context.Context, m Message) {
+// must not tell that there was one. Where one of the budgets is spent it is not sent,
+// and nobody hears of it but the log. It gives the caller's place in s.sending back.
+func (s *Service) deliverLater(ctx context.Context, m Message, budgets ...Budget) {
 	ctx = context.WithoutCancel(ctx)
 	s.promised.Go(func() {
 		defer s.sending.Release(1)
 		ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 		defer cancel()
+		if !s.affords(ctx, m, budgets) {
+			return
+		}
 		if err := s.messenger.Deliver(ctx, m); err != nil {
 			s.log.ErrorContext(ctx, "message not delivered", "purpose", string(m.Purpose), "error", err)
 		}

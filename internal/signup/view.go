@@ -74,6 +74,9 @@ func (s *Service) view(a attempt, settings currentSettings, now time.Time) *Sign
 		CreatedAt:       a.Attempt.CreatedAt.UTC(), AbandonAt: a.Attempt.AbandonAt.UTC(),
 		Revision: a.version, SettingsVersion: a.SettingsVersion,
 	}
+	if settings.PhoneNumber.startsAbroad(values[engine.PhoneNumber]) {
+		withoutStart(v.Requirements, engine.PhoneNumber)
+	}
 	if a.Attempt.Lifecycle == engine.Open {
 		v.Verdict.Blockers = slices.Concat(a.Verdict.Blockers, engine.Unprovable(a.Verdict, s.can))
 		v.AwaitsOwner = v.Status == engine.StatusMissingRequirements && a.Verdict.Satisfied()

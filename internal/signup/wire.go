@@ -126,7 +126,7 @@ var reasonOrder = []engine.Reason{
 	"", engine.ReasonRequired, engine.ReasonOneOf, engine.ReasonSoleIdentifier, engine.ReasonConsent,
 	engine.ReasonConsentOutdated, engine.ReasonTaken, engine.ReasonMustBeVerified, engine.ReasonEmailNotVerified,
 	engine.ReasonOptional, engine.ReasonOneOfSatisfied, engine.ReasonWaivedByAccount, engine.ReasonWaivedByWallet,
-	engine.ReasonLegacyOAuth, engine.ReasonLegacyWallet, engine.ReasonDisabled, engine.ReasonOnlyIdentifier,
+	engine.ReasonLegacyOAuth, engine.ReasonLegacyWallet, engine.ReasonDisabled, engine.ReasonOnlyIdentifier, engine.ReasonNotAllowed,
 }
 
 func milliseconds(t time.Time) int64 {

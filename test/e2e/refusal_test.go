@@ -89,6 +89,8 @@ func TestRefusals(t *testing.T) {
 		{name: "settings that nobody can satisfy", by: administrator, document: settingsDocument, variables: map[string]any{"input": map[string]any{"emailAddress": map[string]any{"enabled": false, "required": false}}}},
 		{name: "settings of a version that is gone", by: administrator, document: settingsDocument, variables: map[string]any{"input": map[string]any{"expectedVersion": 99}}},
 		{name: "settings out of range", by: administrator, document: settingsDocument, variables: map[string]any{"input": map[string]any{"username": map[string]any{"minLength": 65}}}},
+		{name: "restrictions that are none", by: administrator, document: settingsDocument, variables: in("restrictions", map[string]any{"allowlist": []any{"jane"}, "blocklist": []any{"*@example.com"}})},
+		{name: "a reserved name and a country that are none", by: administrator, document: settingsDocument, variables: map[string]any{"input": map[string]any{"username": map[string]any{"reserved": []any{"a b"}}, "phoneNumber": map[string]any{"countries": []any{"USA"}}}}},
 		{name: "a sign-in by a name that gets no code", by: strangers, document: askDocument, variables: in("identifier", "ada")},
 		{name: "a sign-in by nobody's address", by: strangers, document: askDocument, variables: in("identifier", "nobody@example.com")},
 		{name: "a sign-in by half a number", by: strangers, document: askDocument, variables: in("identifier", "+1500555")},
@@ -124,7 +126,22 @@ func TestRefusals(t *testing.T) {
 		c.write(t, &transcript)
 	}
 	socketRefusals(t, visitor, &transcript)
+	restrictedRefusals(t, visitor, administrator, &transcript)
 	compareTranscript(t, "refusals.txt", strings.NewReplacer(server.SecretKey, "SECRET_KEY", server.PublishableKey, "PUBLISHABLE_KEY").Replace(transcript.String()))
+}
+
+// restrictedRefusals gives what the settings' lists do not take.
+func restrictedRefusals(t *testing.T, visitor, administrator *client, transcript *bytes.Buffer) {
+	t.Helper()
+	administrator.changeSettings(t, map[string]any{
+		"restrictions": map[string]any{"blocklist": []any{"Blocked.example", "+44*"}}, "emailAddress": map[string]any{"allowSubaddresses": false},
+		"phoneNumber": map[string]any{"enabled": true, "countries": []any{"gb", "us"}}, "username": map[string]any{"enabled": true, "reserved": []any{"admin"}},
+	})
+	give := func(name string, input map[string]any) {
+		refusalCase{name: name, by: visitor, document: updateDocument, variables: map[string]any{"input": input}}.write(t, transcript)
+	}
+	give("what is on a list", map[string]any{"emailAddress": "ada@blocked.example", "phoneNumber": "+442071838750", "username": "ADMIN"})
+	give("a subaddress, and another country", map[string]any{"emailAddress": "ada+news@example.com", "phoneNumber": "+4930901820"})
 }
 
 const (

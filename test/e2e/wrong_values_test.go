@@ -127,7 +127,7 @@ func wrongSettings(long string) map[string][]any {
 		"expectedVersion": {0, -1, 999},
 		"appName":         {"", "  ", canary + "\nBcc: x", strings.Repeat("a", 61), long},
 		"emailAddress":    {map[string]any{"enabled": false}, map[string]any{"enabled": false, "required": true}},
-		"phoneNumber":     {map[string]any{"enabled": false, "required": true}},
+		"phoneNumber":     append(wrongLists("countries", "DE", long, 301, "DEU", "XX", "1"), map[string]any{"enabled": false, "required": true}),
 		"firstName":       {map[string]any{"enabled": false, "required": true}},
 		"web3Wallet": {
 			map[string]any{"enabled": false, "required": true}, map[string]any{"chainIds": []any{}}, map[string]any{"chainIds": []any{0}},
@@ -135,7 +135,7 @@ func wrongSettings(long string) map[string][]any {
 		},
 		"externalAccount":  wrongAccounts(long),
 		"allowedRedirects": append([]any{[]any{""}, slices.Repeat([]any{"https://app.example/back"}, 101)}, lists(wrongHooks(long)[1:]...)...),
-		"username":         append(lengths("minLength", -1, 0, 65, 1<<31-1), lengths("maxLength", -1, 0, 2, 65)...),
+		"username":         slices.Concat(lengths("minLength", -1, 0, 65, 1<<31-1), lengths("maxLength", -1, 0, 2, 65), wrongLists("reserved", "admin", long, 1001, canary+" b", "p\u0430ypal", "1")),
 		"password":         append(lengths("minLength", -1, 7, 65), lengths("maxLength", 0, 63, 257)...),
 		"legalConsent": {
 			map[string]any{"documentVersion": ""}, map[string]any{"documentVersion": long},
@@ -148,6 +148,10 @@ func wrongSettings(long string) map[string][]any {
 			[]any{"https://App.example"}, []any{"ftp://app.example"}, []any{"https://a.example", "https://b.example/"},
 			slices.Repeat([]any{"https://app.example"}, 101), []any{"https://" + long},
 		},
+		"restrictions": append(wrongLists("allowlist", "example.com", long, 1001, canary, canary+"@", "*", "*@example.com", "+", "+44*20"),
+			wrongLists("blocklist", "example.com", long, 1001, "https://example.com/"+canary)...),
+		"sendingLimits": slices.Concat(lengths("perAddressPerHour", -1, 0, 61), lengths("emailsPerDay", 0, 10_000_001),
+			lengths("textMessagesPerDay", 0, 10_000_001), lengths("textMessagesPerRangePerHour", 0, 100_001)),
 		"signUpLifetimeSeconds":  {0, -1, 59, 7*24*3600 + 1},
 		"sessionLifetimeSeconds": {0, -1, 59, 400*24*3600 + 1},
 	}
@@ -252,6 +256,15 @@ func TestDisabledFields(t *testing.T) {
 		}
 	}
 	n.unchanged(t, before)
+}
+
+// wrongLists are lists of the setting, each with one entry that is wrong, or with more
+// good ones than there may be.
+func wrongLists(name, good, long string, tooMany int, wrong ...string) (all []any) {
+	for _, entry := range append(wrong, "", long) {
+		all = append(all, map[string]any{name: []any{good, entry}})
+	}
+	return append(all, map[string]any{name: slices.Repeat([]any{good}, tooMany)})
 }
 
 func lists(values ...any) (all []any) {
