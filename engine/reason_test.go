@@ -99,6 +99,10 @@ func TestEveryReasonOccurs(t *testing.T) {
 		note(s, a)
 		consented("another")(&a)
 		note(s, a)
+		a.Taken = none
+		given(engine.EmailAddress, ownEmail)(&a)
+		s.Restrictions = engine.Restrict(nil, []string{ownEmail})
+		note(s, a)
 	}
 	for _, reason := range everyReason {
 		if !seen[reason] {

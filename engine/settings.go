@@ -122,9 +122,9 @@ const (
 
 // Codes of settings that are accepted with a warning.
 const (
-	UnverifiedClaims  = "UNVERIFIED_CLAIMS"
-	CannotBeVerified  = "CANNOT_BE_VERIFIED"
-	FlagNotHonoured   = "REQUIRED_FLAG_NOT_HONOURED"
+	UnverifiedClaims = "UNVERIFIED_CLAIMS"
+	CannotBeVerified = "CANNOT_BE_VERIFIED"
+	FlagNotHonoured  = "REQUIRED_FLAG_NOT_HONOURED"
 )
 
 // Refusals returns why the settings cannot be used; empty means they can.
