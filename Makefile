@@ -32,7 +32,7 @@ bench: ## benchmarks of the hot paths
 	go test -run "^$$" -bench . -benchmem . ./internal/transport ./internal/store/... ./internal/password
 
 campaign: prerequisites ## the long campaigns: crash simulation, kill -9 loop, fuzzing
-	CAMPAIGN=1 STEPWISE_REAL=1 go test -count=1 -timeout 6h ./engine ./internal/signup/... ./test/e2e
+	CAMPAIGN=1 STEPWISE_REAL=1 go test -count=1 -timeout 6h ./engine ./resolvers ./internal/signup/... ./test/e2e
 
 .PHONY: help run generate check prerequisites test bench campaign
 .DEFAULT_GOAL := help
