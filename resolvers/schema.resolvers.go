@@ -101,7 +101,8 @@ func (r *mutationResolver) InstanceSettingsUpdate(ctx context.Context, input gra
 	if err != nil {
 		return nil, err
 	}
-	return &graph.InstanceSettingsUpdatePayload{Settings: instanceSettings(settings, r.Service.CallbackURL), UserErrors: userErrors(problems)}, nil
+	shown, err := r.instanceSettings(settings)
+	return &graph.InstanceSettingsUpdatePayload{Settings: shown, UserErrors: userErrors(problems)}, err
 }
 
 // InvitationCreate is the resolver for the invitationCreate field.
@@ -233,12 +234,27 @@ func (r *queryResolver) PublicSettings(ctx context.Context) (*graph.PublicSettin
 }
 
 // InstanceSettings is the resolver for the instanceSettings field.
-func (r *queryResolver) InstanceSettings(ctx context.Context) (*graph.InstanceSettings, error) {
-	s, err := r.Service.Settings(ctx, PrincipalOf(ctx))
+func (r *queryResolver) InstanceSettings(ctx context.Context, version *int) (*graph.InstanceSettings, error) {
+	s, err := r.settings(ctx, version)
 	if err != nil {
 		return nil, err
 	}
-	return instanceSettings(s, r.Service.CallbackURL), nil
+	return r.instanceSettings(s)
+}
+
+// InstanceSettingsVersions is the resolver for the instanceSettingsVersions field.
+func (r *queryResolver) InstanceSettingsVersions(ctx context.Context, first int, after *string) (*graph.InstanceSettingsVersionConnection, error) {
+	page, err := r.Service.SettingsVersions(ctx, PrincipalOf(ctx), first, orEmpty(after))
+	if err != nil {
+		return nil, err
+	}
+	return r.settingsVersions(page, orEmpty(after))
+}
+
+// InstanceSettingsCompare is the resolver for the instanceSettingsCompare field.
+func (r *queryResolver) InstanceSettingsCompare(ctx context.Context, from int, to int) ([]graph.SettingsChange, error) {
+	changes, err := r.Service.CompareSettings(ctx, PrincipalOf(ctx), int64(from), int64(to))
+	return settingsChanges(changes), err
 }
 
 // User is the resolver for the user field.

@@ -52,6 +52,16 @@ func publicSettings(s signup.InstanceSettings, can engine.Capabilities) *graph.P
 	return g
 }
 
+func (r *Resolver) instanceSettings(s signup.InstanceSettings) (*graph.InstanceSettings, error) {
+	exported, err := s.Export()
+	if err != nil {
+		return nil, err
+	}
+	g := instanceSettings(s, r.Service.CallbackURL)
+	g.Export = exported
+	return g, nil
+}
+
 func instanceSettings(s signup.InstanceSettings, callbackURL func(provider string) string) *graph.InstanceSettings {
 	field := func(f signup.FieldSettings) *graph.FieldSettings {
 		return &graph.FieldSettings{Enabled: f.Enabled, Required: f.Required}

@@ -53,6 +53,8 @@ type Config struct {
 	Playground     bool
 	Introspection  bool
 	LogFormat      string
+
+	getenv func(string) string // for the secrets that the settings file names
 }
 
 // setting is one thing to set. Secrets have no flag: other users of the machine
@@ -132,7 +134,7 @@ func Load(args []string, getenv func(string) string, out io.Writer) (Config, err
 }
 
 func read(getenv func(string) string, given map[string]*string) (Config, error) {
-	var c Config
+	c := Config{getenv: getenv}
 	var wrong []error
 	for _, s := range settings {
 		value := getenv(s.env)
@@ -341,7 +343,7 @@ func readSettings(c *Config, value string) error {
 		return err
 	}
 	c.SettingsFile = true
-	c.Settings, err = signup.ParseSettingsPatch(data)
+	c.Settings, err = signup.ParseSettingsFile(data, c.getenv)
 	return err
 }
 

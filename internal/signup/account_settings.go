@@ -56,6 +56,9 @@ type ProviderPatch struct {
 	KeyID        *string  `json:"keyId"`
 	Scopes       []string `json:"scopes"`
 	TrustEmail   *bool    `json:"trustEmail"`
+	// ClientSecretEnv names a variable that holds the client secret; in settings
+	// files only.
+	ClientSecretEnv *string `json:"clientSecretEnv"`
 
 	sealedSecret *string
 }
