@@ -40,6 +40,10 @@ func (s *Service) instanceSettings(c currentSettings) InstanceSettings {
 		warnings = append(warnings, engine.Finding{Code: testModeOn, Path: "testMode",
 			Message: "Anybody can verify a test address, such as jane+test@example.com, with a code that everybody knows."})
 	}
+	for _, a := range c.exposed().List() {
+		warnings = append(warnings, engine.Finding{Code: canBeFound, Path: a.Setting() + ".verifyAtSignUp",
+			Message: "Whether an address has an account shows to anybody, for nobody has to verify it."})
+	}
 	return InstanceSettings{c.Settings, c.Version, c.By, c.At.UTC(), warnings}
 }
 
