@@ -258,6 +258,22 @@ func withoutVersions(talks ...[]string) {
 	}
 }
 
+// TestAddressesAreNotAskedFor: where nothing is sent, nothing is looked up, so that no
+// answer can depend on it.
+func TestAddressesAreNotAskedFor(t *testing.T) {
+	w := withTaken(t, "")
+	talk := w.overhear(takenEmail, w.clock.now(), func(o *overheard) {
+		in := withEmail(o.address)
+		in.Start, in.PhoneNumber = nil, signup.Given(takenPhone)
+		o.hear(o.create(in))
+		o.hear(o.update(signup.Input{EmailAddress: signup.Given(freeEmail)}))
+		o.hear(o.update(signup.Input{EmailAddress: signup.Given(o.address)}))
+	})
+	if slices.Contains(talk, "Directory.Taken") || !slices.Contains(talk, "Hasher.Hash") {
+		t.Errorf("the calls are %v", talk)
+	}
+}
+
 // TestOwnerIsToldInTheMessage: what goes to the owner's address has no code, and the
 // one that a newcomer would have got is wrong.
 func TestOwnerIsToldInTheMessage(t *testing.T) {
@@ -306,6 +322,7 @@ func TestProvenAddressesAreTold(t *testing.T) {
 	wantProblems(t, out, "IDENTIFIER_TAKEN")
 	wantBlocked(t, out, engine.BlockedTaken)
 
+	w.set(`{"lastName": {"required": true}}`) // so that there is no conversion that tells
 	byAccount := w.client()
 	byAccount.create(signup.Input{})
 	wantBlocked(t, byAccount.connect("acme", member{subject: "owner", email: takenEmail, emailVerified: true}), engine.BlockedTaken)

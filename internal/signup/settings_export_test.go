@@ -123,6 +123,18 @@ func TestExportChangesNothing(t *testing.T) {
 	}
 }
 
+// TestExportOfNoList: a list that was never made is an empty one, not one that is left
+// as it is.
+func TestExportOfNoList(t *testing.T) {
+	exported, err := signup.Settings{}.Export()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body := text(t, exported); strings.Contains(body, "null") || !strings.Contains(body, `"chainIds":[]`) {
+		t.Errorf("the export is %s", body)
+	}
+}
+
 // TestSecretsOfASettingsFile: they may be in the environment.
 func TestSecretsOfASettingsFile(t *testing.T) {
 	getenv := func(name string) string { return map[string]string{"ONE": "first", "TWO": "second"}[name] }
