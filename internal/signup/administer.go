@@ -78,6 +78,7 @@ func (s *Service) UpdateSettings(ctx context.Context, p Principal, patch Setting
 				Message: fmt.Sprintf("The settings are at version %d. Look at them again before changing them.", current.Version)}}, nil
 		}
 		next := current.Settings.Apply(patch)
+		next.ExternalAccount = next.ExternalAccount.keepingSecrets(current.ExternalAccount, s.keys)
 		if problems := append(append(next.Check(), plain.checkKeys(next)...), patch.checkAuthor()...); len(problems) > 0 {
 			return s.instanceSettings(current), problems, nil
 		}

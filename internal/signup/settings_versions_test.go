@@ -86,6 +86,27 @@ func TestHistoryOfSettings(t *testing.T) {
 	}
 }
 
+// TestSameSecretAgain: a file with a secret in it can be applied again and again.
+func TestSameSecretAgain(t *testing.T) {
+	w := newWorld(t, "")
+	file := providerPatch(acmeProvider + `, "clientSecret": "canary"}`)
+	first := w.set(file)
+	if again := w.set(file); again.Version != first.Version {
+		t.Errorf("the same secret made version %d of %d: %v", again.Version, first.Version, w.compare(first.Version, again.Version))
+	}
+	if other := w.set(providerPatch(`{"name": "acme", "clientSecret": "another"}`)); other.Version != first.Version+1 {
+		t.Errorf("another secret made version %d of %d", other.Version, first.Version)
+	}
+	if gone := w.set(providerPatch(`{"name": "acme", "clientSecret": ""}`)); gone.ExternalAccount.Providers[0].SealedSecret != "" {
+		t.Error("a secret that was taken away is kept")
+	}
+	w.set(file)
+	moved := w.set(providerPatch(`{"name": "acme", "issuer": "https://other.example"}`))
+	if moved.ExternalAccount.Providers[0].SealedSecret != "" {
+		t.Error("a secret of one issuer is kept for another")
+	}
+}
+
 // sameLines: changes come in the order of the settings, which a reader need not know.
 func sameLines(got, want []string) bool {
 	got, want = slices.Clone(got), slices.Clone(want)
