@@ -95,7 +95,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	defer directory.Close()
 	first, err := signup.EnsureFirstInstance(ctx, directory, keys, signup.Bootstrap{
-		PublishableKey: c.PublishableKey, SecretKey: c.SecretKey, Settings: c.Settings,
+		PublishableKey: c.PublishableKey, SecretKey: c.SecretKey, Settings: c.Settings, EnumerationProtection: c.Mode == config.Production,
 	}, time.Now())
 	if err != nil {
 		return err

@@ -96,6 +96,7 @@ type ComplexityRoot struct {
 		DefaultCountry            func(childComplexity int) int
 		EmailAddress              func(childComplexity int) int
 		EnumerationProtection     func(childComplexity int) int
+		Export                    func(childComplexity int) int
 		ExternalAccount           func(childComplexity int) int
 		FirstName                 func(childComplexity int) int
 		InvitationLifetimeSeconds func(childComplexity int) int
@@ -123,6 +124,26 @@ type ComplexityRoot struct {
 	InstanceSettingsUpdatePayload struct {
 		Settings   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	InstanceSettingsVersion struct {
+		ChangedAt func(childComplexity int) int
+		ChangedBy func(childComplexity int) int
+		Changes   func(childComplexity int) int
+		Settings  func(childComplexity int) int
+		Version   func(childComplexity int) int
+	}
+
+	InstanceSettingsVersionConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	InstanceSettingsVersionEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	Invitation struct {
@@ -275,16 +296,18 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Client            func(childComplexity int) int
-		InstanceSettings  func(childComplexity int) int
-		Invitations       func(childComplexity int, first int, after *string, status *InvitationStatus) int
-		Node              func(childComplexity int, id string) int
-		PublicSettings    func(childComplexity int) int
-		SignUp            func(childComplexity int, id *string) int
-		User              func(childComplexity int, id string) int
-		Users             func(childComplexity int, first int, after *string, filter *UserFilter) int
-		WebhookDeliveries func(childComplexity int, endpointID *string, first int, after *string) int
-		WebhookEndpoints  func(childComplexity int) int
+		Client                   func(childComplexity int) int
+		InstanceSettings         func(childComplexity int, version *int) int
+		InstanceSettingsCompare  func(childComplexity int, from int, to int) int
+		InstanceSettingsVersions func(childComplexity int, first int, after *string) int
+		Invitations              func(childComplexity int, first int, after *string, status *InvitationStatus) int
+		Node                     func(childComplexity int, id string) int
+		PublicSettings           func(childComplexity int) int
+		SignUp                   func(childComplexity int, id *string) int
+		User                     func(childComplexity int, id string) int
+		Users                    func(childComplexity int, first int, after *string, filter *UserFilter) int
+		WebhookDeliveries        func(childComplexity int, endpointID *string, first int, after *string) int
+		WebhookEndpoints         func(childComplexity int) int
 	}
 
 	RedirectChallenge struct {
@@ -338,6 +361,12 @@ type ComplexityRoot struct {
 	SessionVerificationStartPayload struct {
 		Challenge  func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	SettingsChange struct {
+		After   func(childComplexity int) int
+		Before  func(childComplexity int) int
+		Setting func(childComplexity int) int
 	}
 
 	SettingsWarning struct {
@@ -640,7 +669,9 @@ type QueryResolver interface {
 	SignUp(ctx context.Context, id *string) (*SignUp, error)
 	Client(ctx context.Context) (*Client, error)
 	PublicSettings(ctx context.Context) (*PublicSettings, error)
-	InstanceSettings(ctx context.Context) (*InstanceSettings, error)
+	InstanceSettings(ctx context.Context, version *int) (*InstanceSettings, error)
+	InstanceSettingsVersions(ctx context.Context, first int, after *string) (*InstanceSettingsVersionConnection, error)
+	InstanceSettingsCompare(ctx context.Context, from int, to int) ([]SettingsChange, error)
 	User(ctx context.Context, id string) (*User, error)
 	Users(ctx context.Context, first int, after *string, filter *UserFilter) (*UserConnection, error)
 	Invitations(ctx context.Context, first int, after *string, status *InvitationStatus) (*InvitationConnection, error)
@@ -882,6 +913,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InstanceSettings.EnumerationProtection(childComplexity), true
+	case "InstanceSettings.export":
+		if e.ComplexityRoot.InstanceSettings.Export == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettings.Export(childComplexity), true
 	case "InstanceSettings.externalAccount":
 		if e.ComplexityRoot.InstanceSettings.ExternalAccount == nil {
 			break
@@ -1027,6 +1064,75 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InstanceSettingsUpdatePayload.UserErrors(childComplexity), true
+
+	case "InstanceSettingsVersion.changedAt":
+		if e.ComplexityRoot.InstanceSettingsVersion.ChangedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettingsVersion.ChangedAt(childComplexity), true
+	case "InstanceSettingsVersion.changedBy":
+		if e.ComplexityRoot.InstanceSettingsVersion.ChangedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettingsVersion.ChangedBy(childComplexity), true
+	case "InstanceSettingsVersion.changes":
+		if e.ComplexityRoot.InstanceSettingsVersion.Changes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettingsVersion.Changes(childComplexity), true
+	case "InstanceSettingsVersion.settings":
+		if e.ComplexityRoot.InstanceSettingsVersion.Settings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettingsVersion.Settings(childComplexity), true
+	case "InstanceSettingsVersion.version":
+		if e.ComplexityRoot.InstanceSettingsVersion.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettingsVersion.Version(childComplexity), true
+
+	case "InstanceSettingsVersionConnection.edges":
+		if e.ComplexityRoot.InstanceSettingsVersionConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettingsVersionConnection.Edges(childComplexity), true
+	case "InstanceSettingsVersionConnection.nodes":
+		if e.ComplexityRoot.InstanceSettingsVersionConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettingsVersionConnection.Nodes(childComplexity), true
+	case "InstanceSettingsVersionConnection.pageInfo":
+		if e.ComplexityRoot.InstanceSettingsVersionConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettingsVersionConnection.PageInfo(childComplexity), true
+	case "InstanceSettingsVersionConnection.totalCount":
+		if e.ComplexityRoot.InstanceSettingsVersionConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettingsVersionConnection.TotalCount(childComplexity), true
+
+	case "InstanceSettingsVersionEdge.cursor":
+		if e.ComplexityRoot.InstanceSettingsVersionEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettingsVersionEdge.Cursor(childComplexity), true
+	case "InstanceSettingsVersionEdge.node":
+		if e.ComplexityRoot.InstanceSettingsVersionEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettingsVersionEdge.Node(childComplexity), true
 
 	case "Invitation.createdAt":
 		if e.ComplexityRoot.Invitation.CreatedAt == nil {
@@ -1734,7 +1840,34 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Query.InstanceSettings(childComplexity), true
+		args, err := ec.field_Query_instanceSettings_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.InstanceSettings(childComplexity, args["version"].(*int)), true
+	case "Query.instanceSettingsCompare":
+		if e.ComplexityRoot.Query.InstanceSettingsCompare == nil {
+			break
+		}
+
+		args, err := ec.field_Query_instanceSettingsCompare_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.InstanceSettingsCompare(childComplexity, args["from"].(int), args["to"].(int)), true
+	case "Query.instanceSettingsVersions":
+		if e.ComplexityRoot.Query.InstanceSettingsVersions == nil {
+			break
+		}
+
+		args, err := ec.field_Query_instanceSettingsVersions_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.InstanceSettingsVersions(childComplexity, args["first"].(int), args["after"].(*string)), true
 
 	case "Query.invitations":
 		if e.ComplexityRoot.Query.Invitations == nil {
@@ -1979,6 +2112,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SessionVerificationStartPayload.UserErrors(childComplexity), true
+
+	case "SettingsChange.after":
+		if e.ComplexityRoot.SettingsChange.After == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SettingsChange.After(childComplexity), true
+	case "SettingsChange.before":
+		if e.ComplexityRoot.SettingsChange.Before == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SettingsChange.Before(childComplexity), true
+	case "SettingsChange.setting":
+		if e.ComplexityRoot.SettingsChange.Setting == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SettingsChange.Setting(childComplexity), true
 
 	case "SettingsWarning.code":
 		if e.ComplexityRoot.SettingsWarning.Code == nil {
@@ -3163,7 +3315,19 @@ type Query {
   publicSettings: PublicSettings! @access(by: [PUBLIC, CLIENT, SECRET_KEY])
 
   "All settings of the instance."
-  instanceSettings: InstanceSettings! @access(by: [SECRET_KEY])
+  instanceSettings(
+    "An older version; without it, the one in force."
+    version: Int
+  ): InstanceSettings! @access(by: [SECRET_KEY])
+  "The history of the settings, newest first."
+  instanceSettingsVersions(
+    "How many, 1 to 100."
+    first: Int! = 20
+    "The ` + "`" + `endCursor` + "`" + ` of the page before."
+    after: String
+  ): InstanceSettingsVersionConnection! @access(by: [SECRET_KEY])
+  "What changes from one version of the settings to another, older or newer."
+  instanceSettingsCompare(from: Int!, to: Int!): [SettingsChange!]! @access(by: [SECRET_KEY])
 
   "A user by id; null where there is none."
   user(id: ID!): User @access(by: [SECRET_KEY])
@@ -4444,6 +4608,12 @@ type InstanceSettings {
   resendIntervalSeconds: Int!
   "Of an invitation that does not say so itself."
   invitationLifetimeSeconds: Int!
+  """
+  All of them as ` + "`" + `InstanceSettingsUpdateInput` + "`" + ` and ` + "`" + `SETTINGS_FILE` + "`" + ` take them, without
+  secrets. Applied to this instance it changes nothing; a new one becomes the same,
+  but for secrets and keys.
+  """
+  export: JSON!
   "What to know about these settings on this server."
   warnings: [SettingsWarning!]!
   """
@@ -4453,6 +4623,7 @@ type InstanceSettings {
   """
   ways: [SignUpWay!]!
   updatedAt: DateTime!
+  "What ` + "`" + `changedBy` + "`" + ` said, \"secret key\", or \"first start\"."
   updatedBy: String!
 }
 
@@ -4526,6 +4697,42 @@ type SignUpStop {
   blocker: SignUpBlockerCode
   "What would have to be changed."
   source: SignUpSource!
+}
+
+type InstanceSettingsVersionConnection {
+  edges: [InstanceSettingsVersionEdge!]!
+  nodes: [InstanceSettingsVersion!]!
+  pageInfo: PageInfo!
+  totalCount: Int!
+}
+
+type InstanceSettingsVersionEdge {
+  cursor: String!
+  node: InstanceSettingsVersion!
+}
+
+"The settings at one time, and what made them so."
+type InstanceSettingsVersion {
+  version: Int!
+  "What ` + "`" + `changedBy` + "`" + ` said, \"secret key\", or \"first start\"."
+  changedBy: String!
+  changedAt: DateTime!
+  "What the version before has otherwise; nothing in version 1."
+  changes: [SettingsChange!]!
+  settings: InstanceSettings!
+}
+
+"""
+A setting that two versions have otherwise. Of secrets it says whether they are set;
+that one took another's place is told without values.
+"""
+type SettingsChange {
+  "The path of the setting, such as ` + "`" + `emailAddress.required` + "`" + `; providers go by name."
+  setting: String!
+  "The value as JSON, such as ` + "`" + `true` + "`" + ` or ` + "`" + `[\"US\"]` + "`" + `; null where the setting did not exist."
+  before: String
+  "The value as JSON; null where the setting no longer exists."
+  after: String
 }
 
 type FieldSettings {
@@ -4702,12 +4909,19 @@ enum SettingsWarningCode {
   NO_ALLOWED_REDIRECT
   "Text messages go to expensive numbers too: ` + "`" + `phoneNumber.countries` + "`" + ` is empty."
   ALL_COUNTRIES
+  "Whether an address has an account shows, for nobody verifies the field."
+  ENUMERATION_POSSIBLE
 }
 
 "What is left out, or null, stays as it is."
 input InstanceSettingsUpdateInput {
   "Refuses the change if the settings are no longer at this version."
   expectedVersion: Int
+  """
+  Who makes the change, for the history: 1 to 64 characters on one line. The key's
+  holder is believed.
+  """
+  changedBy: String
   progressiveSignUp: Boolean
   signUpMode: SignUpMode
   appName: String
@@ -5012,6 +5226,8 @@ func (ec *executionContext) childFields_InstanceSettings(ctx context.Context, fi
 		return ec.fieldContext_InstanceSettings_resendIntervalSeconds(ctx, field)
 	case "invitationLifetimeSeconds":
 		return ec.fieldContext_InstanceSettings_invitationLifetimeSeconds(ctx, field)
+	case "export":
+		return ec.fieldContext_InstanceSettings_export(ctx, field)
 	case "warnings":
 		return ec.fieldContext_InstanceSettings_warnings(ctx, field)
 	case "ways":
@@ -5032,6 +5248,46 @@ func (ec *executionContext) childFields_InstanceSettingsUpdatePayload(ctx contex
 		return ec.fieldContext_InstanceSettingsUpdatePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type InstanceSettingsUpdatePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_InstanceSettingsVersion(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "version":
+		return ec.fieldContext_InstanceSettingsVersion_version(ctx, field)
+	case "changedBy":
+		return ec.fieldContext_InstanceSettingsVersion_changedBy(ctx, field)
+	case "changedAt":
+		return ec.fieldContext_InstanceSettingsVersion_changedAt(ctx, field)
+	case "changes":
+		return ec.fieldContext_InstanceSettingsVersion_changes(ctx, field)
+	case "settings":
+		return ec.fieldContext_InstanceSettingsVersion_settings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InstanceSettingsVersion", field.Name)
+}
+
+func (ec *executionContext) childFields_InstanceSettingsVersionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_InstanceSettingsVersionConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_InstanceSettingsVersionConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_InstanceSettingsVersionConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_InstanceSettingsVersionConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InstanceSettingsVersionConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_InstanceSettingsVersionEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_InstanceSettingsVersionEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_InstanceSettingsVersionEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InstanceSettingsVersionEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_Invitation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5378,6 +5634,18 @@ func (ec *executionContext) childFields_SessionVerificationStartPayload(ctx cont
 		return ec.fieldContext_SessionVerificationStartPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SessionVerificationStartPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SettingsChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "setting":
+		return ec.fieldContext_SettingsChange_setting(ctx, field)
+	case "before":
+		return ec.fieldContext_SettingsChange_before(ctx, field)
+	case "after":
+		return ec.fieldContext_SettingsChange_after(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SettingsChange", field.Name)
 }
 
 func (ec *executionContext) childFields_SettingsWarning(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6293,6 +6561,64 @@ func (ec *executionContext) field_Query___type_args(ctx context.Context, rawArgs
 		return nil, err
 	}
 	args["name"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_instanceSettingsCompare_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "from",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["from"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "to",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["to"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_instanceSettingsVersions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_instanceSettings_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "version",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["version"] = arg0
 	return args, nil
 }
 
@@ -7842,6 +8168,29 @@ func (ec *executionContext) fieldContext_InstanceSettings_invitationLifetimeSeco
 	return graphql.NewScalarFieldContext("InstanceSettings", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _InstanceSettings_export(ctx context.Context, field graphql.CollectedField, obj *InstanceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettings_export(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Export, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v map[string]any) graphql.Marshaler {
+			return ec.marshalNJSON2map(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettings_export(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InstanceSettings", field, false, false, errors.New("field of type JSON does not have child fields"))
+}
+
 func (ec *executionContext) _InstanceSettings_warnings(ctx context.Context, field graphql.CollectedField, obj *InstanceSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8011,6 +8360,313 @@ func (ec *executionContext) fieldContext_InstanceSettingsUpdatePayload_userError
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _InstanceSettingsVersion_version(ctx context.Context, field graphql.CollectedField, obj *InstanceSettingsVersion) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettingsVersion_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettingsVersion_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InstanceSettingsVersion", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _InstanceSettingsVersion_changedBy(ctx context.Context, field graphql.CollectedField, obj *InstanceSettingsVersion) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettingsVersion_changedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ChangedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettingsVersion_changedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InstanceSettingsVersion", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _InstanceSettingsVersion_changedAt(ctx context.Context, field graphql.CollectedField, obj *InstanceSettingsVersion) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettingsVersion_changedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ChangedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettingsVersion_changedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InstanceSettingsVersion", field, false, false, errors.New("field of type DateTime does not have child fields"))
+}
+
+func (ec *executionContext) _InstanceSettingsVersion_changes(ctx context.Context, field graphql.CollectedField, obj *InstanceSettingsVersion) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettingsVersion_changes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Changes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []SettingsChange) graphql.Marshaler {
+			return ec.marshalNSettingsChange2ᚕstepwiseᚋgraphᚐSettingsChangeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettingsVersion_changes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InstanceSettingsVersion",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SettingsChange(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _InstanceSettingsVersion_settings(ctx context.Context, field graphql.CollectedField, obj *InstanceSettingsVersion) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettingsVersion_settings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Settings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *InstanceSettings) graphql.Marshaler {
+			return ec.marshalNInstanceSettings2ᚖstepwiseᚋgraphᚐInstanceSettings(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettingsVersion_settings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InstanceSettingsVersion",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_InstanceSettings(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _InstanceSettingsVersionConnection_edges(ctx context.Context, field graphql.CollectedField, obj *InstanceSettingsVersionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettingsVersionConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []InstanceSettingsVersionEdge) graphql.Marshaler {
+			return ec.marshalNInstanceSettingsVersionEdge2ᚕstepwiseᚋgraphᚐInstanceSettingsVersionEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettingsVersionConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InstanceSettingsVersionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_InstanceSettingsVersionEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _InstanceSettingsVersionConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *InstanceSettingsVersionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettingsVersionConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []InstanceSettingsVersion) graphql.Marshaler {
+			return ec.marshalNInstanceSettingsVersion2ᚕstepwiseᚋgraphᚐInstanceSettingsVersionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettingsVersionConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InstanceSettingsVersionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_InstanceSettingsVersion(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _InstanceSettingsVersionConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *InstanceSettingsVersionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettingsVersionConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖstepwiseᚋgraphᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettingsVersionConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InstanceSettingsVersionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _InstanceSettingsVersionConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *InstanceSettingsVersionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettingsVersionConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettingsVersionConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InstanceSettingsVersionConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _InstanceSettingsVersionEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *InstanceSettingsVersionEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettingsVersionEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettingsVersionEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InstanceSettingsVersionEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _InstanceSettingsVersionEdge_node(ctx context.Context, field graphql.CollectedField, obj *InstanceSettingsVersionEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettingsVersionEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *InstanceSettingsVersion) graphql.Marshaler {
+			return ec.marshalNInstanceSettingsVersion2ᚖstepwiseᚋgraphᚐInstanceSettingsVersion(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettingsVersionEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InstanceSettingsVersionEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_InstanceSettingsVersion(ctx, field)
 		},
 	}
 	return fc, nil
@@ -10882,7 +11538,8 @@ func (ec *executionContext) _Query_instanceSettings(ctx context.Context, field g
 			return ec.fieldContext_Query_instanceSettings(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Query().InstanceSettings(ctx)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().InstanceSettings(ctx, fc.Args["version"].(*int))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *InstanceSettings) graphql.Marshaler {
@@ -10892,7 +11549,7 @@ func (ec *executionContext) _Query_instanceSettings(ctx context.Context, field g
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Query_instanceSettings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Query_instanceSettings(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
@@ -10901,6 +11558,105 @@ func (ec *executionContext) fieldContext_Query_instanceSettings(_ context.Contex
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_InstanceSettings(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_instanceSettings_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_instanceSettingsVersions(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_instanceSettingsVersions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().InstanceSettingsVersions(ctx, fc.Args["first"].(int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *InstanceSettingsVersionConnection) graphql.Marshaler {
+			return ec.marshalNInstanceSettingsVersionConnection2ᚖstepwiseᚋgraphᚐInstanceSettingsVersionConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_instanceSettingsVersions(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_InstanceSettingsVersionConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_instanceSettingsVersions_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_instanceSettingsCompare(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_instanceSettingsCompare(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().InstanceSettingsCompare(ctx, fc.Args["from"].(int), fc.Args["to"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []SettingsChange) graphql.Marshaler {
+			return ec.marshalNSettingsChange2ᚕstepwiseᚋgraphᚐSettingsChangeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_instanceSettingsCompare(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SettingsChange(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_instanceSettingsCompare_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -11901,6 +12657,75 @@ func (ec *executionContext) fieldContext_SessionVerificationStartPayload_userErr
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _SettingsChange_setting(ctx context.Context, field graphql.CollectedField, obj *SettingsChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SettingsChange_setting(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Setting, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SettingsChange_setting(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SettingsChange", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SettingsChange_before(ctx context.Context, field graphql.CollectedField, obj *SettingsChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SettingsChange_before(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Before, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SettingsChange_before(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SettingsChange", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SettingsChange_after(ctx context.Context, field graphql.CollectedField, obj *SettingsChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SettingsChange_after(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.After, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SettingsChange_after(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SettingsChange", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _SettingsWarning_code(ctx context.Context, field graphql.CollectedField, obj *SettingsWarning) (ret graphql.Marshaler) {
@@ -17271,7 +18096,7 @@ func (ec *executionContext) unmarshalInputInstanceSettingsUpdateInput(ctx contex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"expectedVersion", "progressiveSignUp", "signUpMode", "appName", "emailAddress", "phoneNumber", "username", "web3Wallet", "externalAccount", "password", "firstName", "lastName", "legalConsent", "restrictions", "botProtection", "enumerationProtection", "sendingLimits", "defaultCountry", "testMode", "allowedOrigins", "allowedRedirects", "signUpLifetimeSeconds", "sessionLifetimeSeconds", "codeLifetimeSeconds", "resendIntervalSeconds", "invitationLifetimeSeconds"}
+	fieldsInOrder := [...]string{"expectedVersion", "changedBy", "progressiveSignUp", "signUpMode", "appName", "emailAddress", "phoneNumber", "username", "web3Wallet", "externalAccount", "password", "firstName", "lastName", "legalConsent", "restrictions", "botProtection", "enumerationProtection", "sendingLimits", "defaultCountry", "testMode", "allowedOrigins", "allowedRedirects", "signUpLifetimeSeconds", "sessionLifetimeSeconds", "codeLifetimeSeconds", "resendIntervalSeconds", "invitationLifetimeSeconds"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -17285,6 +18110,13 @@ func (ec *executionContext) unmarshalInputInstanceSettingsUpdateInput(ctx contex
 				return it, err
 			}
 			it.ExpectedVersion = graphql.OmittableOf(data)
+		case "changedBy":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("changedBy"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ChangedBy = graphql.OmittableOf(data)
 		case "progressiveSignUp":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("progressiveSignUp"))
 			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
@@ -19753,6 +20585,11 @@ func (ec *executionContext) _InstanceSettings(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "export":
+			out.Values[i] = ec._InstanceSettings_export(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "warnings":
 			out.Values[i] = ec._InstanceSettings_warnings(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -19813,6 +20650,160 @@ func (ec *executionContext) _InstanceSettingsUpdatePayload(ctx context.Context, 
 			}
 		case "userErrors":
 			out.Values[i] = ec._InstanceSettingsUpdatePayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var instanceSettingsVersionImplementors = []string{"InstanceSettingsVersion"}
+
+func (ec *executionContext) _InstanceSettingsVersion(ctx context.Context, sel ast.SelectionSet, obj *InstanceSettingsVersion) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, instanceSettingsVersionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("InstanceSettingsVersion")
+		case "version":
+			out.Values[i] = ec._InstanceSettingsVersion_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "changedBy":
+			out.Values[i] = ec._InstanceSettingsVersion_changedBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "changedAt":
+			out.Values[i] = ec._InstanceSettingsVersion_changedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "changes":
+			out.Values[i] = ec._InstanceSettingsVersion_changes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "settings":
+			out.Values[i] = ec._InstanceSettingsVersion_settings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var instanceSettingsVersionConnectionImplementors = []string{"InstanceSettingsVersionConnection"}
+
+func (ec *executionContext) _InstanceSettingsVersionConnection(ctx context.Context, sel ast.SelectionSet, obj *InstanceSettingsVersionConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, instanceSettingsVersionConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("InstanceSettingsVersionConnection")
+		case "edges":
+			out.Values[i] = ec._InstanceSettingsVersionConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "nodes":
+			out.Values[i] = ec._InstanceSettingsVersionConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._InstanceSettingsVersionConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._InstanceSettingsVersionConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var instanceSettingsVersionEdgeImplementors = []string{"InstanceSettingsVersionEdge"}
+
+func (ec *executionContext) _InstanceSettingsVersionEdge(ctx context.Context, sel ast.SelectionSet, obj *InstanceSettingsVersionEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, instanceSettingsVersionEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("InstanceSettingsVersionEdge")
+		case "cursor":
+			out.Values[i] = ec._InstanceSettingsVersionEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._InstanceSettingsVersionEdge_node(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -21040,6 +22031,50 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "instanceSettingsVersions":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_instanceSettingsVersions(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "instanceSettingsCompare":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_instanceSettingsCompare(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "user":
 			field := field
 
@@ -21611,6 +22646,54 @@ func (ec *executionContext) _SessionVerificationStartPayload(ctx context.Context
 		case "userErrors":
 			out.Values[i] = ec._SessionVerificationStartPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var settingsChangeImplementors = []string{"SettingsChange"}
+
+func (ec *executionContext) _SettingsChange(ctx context.Context, sel ast.SelectionSet, obj *SettingsChange) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, settingsChangeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SettingsChange")
+		case "setting":
+			out.Values[i] = ec._SettingsChange_setting(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "before":
+			out.Values[i] = ec._SettingsChange_before(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "after":
+			out.Values[i] = ec._SettingsChange_after(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -24212,6 +25295,66 @@ func (ec *executionContext) marshalNInstanceSettingsUpdatePayload2ᚖstepwiseᚋ
 	return ec._InstanceSettingsUpdatePayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNInstanceSettingsVersion2stepwiseᚋgraphᚐInstanceSettingsVersion(ctx context.Context, sel ast.SelectionSet, v InstanceSettingsVersion) graphql.Marshaler {
+	return ec._InstanceSettingsVersion(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNInstanceSettingsVersion2ᚕstepwiseᚋgraphᚐInstanceSettingsVersionᚄ(ctx context.Context, sel ast.SelectionSet, v []InstanceSettingsVersion) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNInstanceSettingsVersion2stepwiseᚋgraphᚐInstanceSettingsVersion(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNInstanceSettingsVersion2ᚖstepwiseᚋgraphᚐInstanceSettingsVersion(ctx context.Context, sel ast.SelectionSet, v *InstanceSettingsVersion) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._InstanceSettingsVersion(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNInstanceSettingsVersionConnection2ᚖstepwiseᚋgraphᚐInstanceSettingsVersionConnection(ctx context.Context, sel ast.SelectionSet, v *InstanceSettingsVersionConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._InstanceSettingsVersionConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNInstanceSettingsVersionEdge2stepwiseᚋgraphᚐInstanceSettingsVersionEdge(ctx context.Context, sel ast.SelectionSet, v InstanceSettingsVersionEdge) graphql.Marshaler {
+	return ec._InstanceSettingsVersionEdge(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNInstanceSettingsVersionEdge2ᚕstepwiseᚋgraphᚐInstanceSettingsVersionEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []InstanceSettingsVersionEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNInstanceSettingsVersionEdge2stepwiseᚋgraphᚐInstanceSettingsVersionEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNInt2int(ctx context.Context, v any) (int, error) {
 	res, err := graphql.UnmarshalInt(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -24617,6 +25760,26 @@ func (ec *executionContext) marshalNSessionVerificationStartPayload2ᚖstepwise�
 		return graphql.Null
 	}
 	return ec._SessionVerificationStartPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNSettingsChange2stepwiseᚋgraphᚐSettingsChange(ctx context.Context, sel ast.SelectionSet, v SettingsChange) graphql.Marshaler {
+	return ec._SettingsChange(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSettingsChange2ᚕstepwiseᚋgraphᚐSettingsChangeᚄ(ctx context.Context, sel ast.SelectionSet, v []SettingsChange) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSettingsChange2stepwiseᚋgraphᚐSettingsChange(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalNSettingsWarning2stepwiseᚋgraphᚐSettingsWarning(ctx context.Context, sel ast.SelectionSet, v SettingsWarning) graphql.Marshaler {

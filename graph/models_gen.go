@@ -169,6 +169,10 @@ type InstanceSettings struct {
 	ResendIntervalSeconds int `json:"resendIntervalSeconds"`
 	// Of an invitation that does not say so itself.
 	InvitationLifetimeSeconds int `json:"invitationLifetimeSeconds"`
+	// All of them as `InstanceSettingsUpdateInput` and `SETTINGS_FILE` take them, without
+	// secrets. Applied to this instance it changes nothing; a new one becomes the same,
+	// but for secrets and keys.
+	Export map[string]any `json:"export"`
 	// What to know about these settings on this server.
 	Warnings []SettingsWarning `json:"warnings"`
 	// For each way in, whether a sign-up that begins so can complete under these settings
@@ -176,13 +180,17 @@ type InstanceSettings struct {
 	// rules. A change that makes a way impossible is refused (WAY_IMPOSSIBLE).
 	Ways      []SignUpWay `json:"ways"`
 	UpdatedAt time.Time   `json:"updatedAt"`
-	UpdatedBy string      `json:"updatedBy"`
+	// What `changedBy` said, "secret key", or "first start".
+	UpdatedBy string `json:"updatedBy"`
 }
 
 // What is left out, or null, stays as it is.
 type InstanceSettingsUpdateInput struct {
 	// Refuses the change if the settings are no longer at this version.
-	ExpectedVersion       graphql.Omittable[*int]                          `json:"expectedVersion,omitempty"`
+	ExpectedVersion graphql.Omittable[*int] `json:"expectedVersion,omitempty"`
+	// Who makes the change, for the history: 1 to 64 characters on one line. The key's
+	// holder is believed.
+	ChangedBy             graphql.Omittable[*string]                       `json:"changedBy,omitempty"`
 	ProgressiveSignUp     graphql.Omittable[*bool]                         `json:"progressiveSignUp,omitempty"`
 	SignUpMode            graphql.Omittable[*SignUpMode]                   `json:"signUpMode,omitempty"`
 	AppName               graphql.Omittable[*string]                       `json:"appName,omitempty"`
@@ -222,6 +230,29 @@ type InstanceSettingsUpdatePayload struct {
 	// The settings as they are now.
 	Settings   *InstanceSettings `json:"settings,omitempty"`
 	UserErrors []UserError       `json:"userErrors"`
+}
+
+// The settings at one time, and what made them so.
+type InstanceSettingsVersion struct {
+	Version int `json:"version"`
+	// What `changedBy` said, "secret key", or "first start".
+	ChangedBy string    `json:"changedBy"`
+	ChangedAt time.Time `json:"changedAt"`
+	// What the version before has otherwise; nothing in version 1.
+	Changes  []SettingsChange  `json:"changes"`
+	Settings *InstanceSettings `json:"settings"`
+}
+
+type InstanceSettingsVersionConnection struct {
+	Edges      []InstanceSettingsVersionEdge `json:"edges"`
+	Nodes      []InstanceSettingsVersion     `json:"nodes"`
+	PageInfo   *PageInfo                     `json:"pageInfo"`
+	TotalCount int                           `json:"totalCount"`
+}
+
+type InstanceSettingsVersionEdge struct {
+	Cursor string                   `json:"cursor"`
+	Node   *InstanceSettingsVersion `json:"node"`
 }
 
 // Admits one person.
@@ -604,6 +635,17 @@ type SessionVerificationStartInput struct {
 type SessionVerificationStartPayload struct {
 	Challenge  *SessionChallenge `json:"challenge,omitempty"`
 	UserErrors []UserError       `json:"userErrors"`
+}
+
+// A setting that two versions have otherwise. Of secrets it says whether they are set;
+// that one took another's place is told without values.
+type SettingsChange struct {
+	// The path of the setting, such as `emailAddress.required`; providers go by name.
+	Setting string `json:"setting"`
+	// The value as JSON, such as `true` or `["US"]`; null where the setting did not exist.
+	Before *string `json:"before,omitempty"`
+	// The value as JSON; null where the setting no longer exists.
+	After *string `json:"after,omitempty"`
 }
 
 type SettingsWarning struct {
@@ -1467,6 +1509,8 @@ const (
 	SettingsWarningCodeNoAllowedRedirect SettingsWarningCode = "NO_ALLOWED_REDIRECT"
 	// Text messages go to expensive numbers too: `phoneNumber.countries` is empty.
 	SettingsWarningCodeAllCountries SettingsWarningCode = "ALL_COUNTRIES"
+	// Whether an address has an account shows, for nobody verifies the field.
+	SettingsWarningCodeEnumerationPossible SettingsWarningCode = "ENUMERATION_POSSIBLE"
 )
 
 var AllSettingsWarningCode = []SettingsWarningCode{
@@ -1479,11 +1523,12 @@ var AllSettingsWarningCode = []SettingsWarningCode{
 	SettingsWarningCodeTestMode,
 	SettingsWarningCodeNoAllowedRedirect,
 	SettingsWarningCodeAllCountries,
+	SettingsWarningCodeEnumerationPossible,
 }
 
 func (e SettingsWarningCode) IsValid() bool {
 	switch e {
-	case SettingsWarningCodeUnverifiedClaims, SettingsWarningCodeCannotBeVerified, SettingsWarningCodeRequiredFlagNotHonoured, SettingsWarningCodeRestrictedWithoutTickets, SettingsWarningCodeWayDoubtful, SettingsWarningCodeWayImpossible, SettingsWarningCodeTestMode, SettingsWarningCodeNoAllowedRedirect, SettingsWarningCodeAllCountries:
+	case SettingsWarningCodeUnverifiedClaims, SettingsWarningCodeCannotBeVerified, SettingsWarningCodeRequiredFlagNotHonoured, SettingsWarningCodeRestrictedWithoutTickets, SettingsWarningCodeWayDoubtful, SettingsWarningCodeWayImpossible, SettingsWarningCodeTestMode, SettingsWarningCodeNoAllowedRedirect, SettingsWarningCodeAllCountries, SettingsWarningCodeEnumerationPossible:
 		return true
 	}
 	return false

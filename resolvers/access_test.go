@@ -57,6 +57,8 @@ func TestAccess(t *testing.T) {
 		"Query.client":                      public,
 		"Query.publicSettings":              public,
 		"Query.instanceSettings":            secret,
+		"Query.instanceSettingsVersions":    secret,
+		"Query.instanceSettingsCompare":     secret,
 		"Query.user":                        secret,
 		"Query.users":                       secret,
 		"Query.node":                        clientOrSecret,

@@ -17,5 +17,8 @@ func Complexity() graph.ComplexityRoot {
 	c.Query.WebhookDeliveries = func(childComplexity int, endpointID *string, first int, after *string) int {
 		return list(childComplexity, first)
 	}
+	c.Query.InstanceSettingsVersions = func(childComplexity int, first int, after *string) int {
+		return list(childComplexity, first)
+	}
 	return c
 }

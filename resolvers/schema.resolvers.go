@@ -234,12 +234,27 @@ func (r *queryResolver) PublicSettings(ctx context.Context) (*graph.PublicSettin
 }
 
 // InstanceSettings is the resolver for the instanceSettings field.
-func (r *queryResolver) InstanceSettings(ctx context.Context) (*graph.InstanceSettings, error) {
-	s, err := r.Service.Settings(ctx, PrincipalOf(ctx))
+func (r *queryResolver) InstanceSettings(ctx context.Context, version *int) (*graph.InstanceSettings, error) {
+	s, err := r.settings(ctx, version)
 	if err != nil {
 		return nil, err
 	}
 	return r.instanceSettings(ctx, s)
+}
+
+// InstanceSettingsVersions is the resolver for the instanceSettingsVersions field.
+func (r *queryResolver) InstanceSettingsVersions(ctx context.Context, first int, after *string) (*graph.InstanceSettingsVersionConnection, error) {
+	page, err := r.Service.SettingsVersions(ctx, PrincipalOf(ctx), first, orEmpty(after))
+	if err != nil {
+		return nil, err
+	}
+	return r.settingsVersions(ctx, page, orEmpty(after))
+}
+
+// InstanceSettingsCompare is the resolver for the instanceSettingsCompare field.
+func (r *queryResolver) InstanceSettingsCompare(ctx context.Context, from int, to int) ([]graph.SettingsChange, error) {
+	changes, err := r.Service.CompareSettings(ctx, PrincipalOf(ctx), int64(from), int64(to))
+	return settingsChanges(changes), err
 }
 
 // User is the resolver for the user field.

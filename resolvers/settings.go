@@ -59,8 +59,12 @@ func (r *Resolver) instanceSettings(ctx context.Context, s signup.InstanceSettin
 	if err != nil {
 		return nil, err
 	}
+	exported, err := s.Export()
+	if err != nil {
+		return nil, err
+	}
 	g := instanceSettings(foreseen.InstanceSettings, r.Service.CallbackURL)
-	g.Ways = ways(foreseen.Ways)
+	g.Export, g.Ways = exported, ways(foreseen.Ways)
 	return g, nil
 }
 

@@ -25,6 +25,7 @@ func settingsPatch(in graph.InstanceSettingsUpdateInput) signup.SettingsPatch {
 		CodeLifetimeSeconds: in.CodeLifetimeSeconds.Value(), ResendIntervalSeconds: in.ResendIntervalSeconds.Value(),
 		InvitationLifetimeSeconds: in.InvitationLifetimeSeconds.Value(),
 	}
+	p.ChangedBy = in.ChangedBy.Value()
 	if v := in.ExpectedVersion.Value(); v != nil {
 		version := int64(*v)
 		p.ExpectedVersion = &version

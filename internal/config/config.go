@@ -53,6 +53,8 @@ type Config struct {
 	Playground     bool
 	Introspection  bool
 	LogFormat      string
+
+	getenv func(string) string // for the secrets that the settings file names
 }
 
 // setting is one thing to set. Secrets have no flag: other users of the machine
@@ -94,7 +96,7 @@ var settings = []setting{
 	{env: "APP_KEY", usage: "master key, at least 32 characters; seals signing keys and codes; required in production (development: kept in DATA_DIR/key)", secret: true, read: readAppKey},
 	{env: "SECRET_KEY", usage: "secret key of the first instance, sk_… (default: generated)", secret: true, read: readKey("sk_", func(c *Config) *string { return &c.SecretKey })},
 	{env: "PUBLISHABLE_KEY", usage: "publishable key of the first instance, pk_… (default: generated)", read: readKey("pk_", func(c *Config) *string { return &c.PublishableKey })},
-	{env: "SETTINGS_FILE", usage: "JSON file with the first instance's settings, in the shape of InstanceSettingsUpdateInput; read at the very first start", read: readSettings},
+	{env: "SETTINGS_FILE", usage: "JSON file with the first instance's settings, in the shape of InstanceSettingsUpdateInput (secrets also as clientSecretEnv and secretKeyEnv: names of variables); read at the very first start", read: readSettings},
 	{env: "SMTP_ADDR", usage: "host:port of the mail server (development without it: /dev/outbox)", read: text(func(c *Config) *string { return &c.SMTPAddr })},
 	{env: "SMTP_USERNAME", usage: "user of the mail server", read: text(func(c *Config) *string { return &c.SMTPUsername })},
 	{env: "SMTP_PASSWORD", usage: "password of the mail server", secret: true, read: text(func(c *Config) *string { return &c.SMTPPassword })},
@@ -132,7 +134,7 @@ func Load(args []string, getenv func(string) string, out io.Writer) (Config, err
 }
 
 func read(getenv func(string) string, given map[string]*string) (Config, error) {
-	var c Config
+	c := Config{getenv: getenv}
 	var wrong []error
 	for _, s := range settings {
 		value := getenv(s.env)
@@ -341,7 +343,7 @@ func readSettings(c *Config, value string) error {
 		return err
 	}
 	c.SettingsFile = true
-	c.Settings, err = signup.ParseSettingsPatch(data)
+	c.Settings, err = signup.ParseSettingsFile(data, c.getenv)
 	return err
 }
 

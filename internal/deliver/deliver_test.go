@@ -55,10 +55,16 @@ func invitationMessage() signup.Message {
 	return m
 }
 
+func accountMessage() signup.Message {
+	m := emailMessage()
+	m.Purpose, m.Code = signup.PurposeAccountExists, ""
+	return m
+}
+
 // everyMessage has one of every purpose and channel that go together.
 func everyMessage() []signup.Message {
 	return []signup.Message{
-		emailMessage(), smsMessage(), linkMessage(), signInMessage(), bySMS(signInMessage()), invitationMessage(),
+		emailMessage(), smsMessage(), linkMessage(), signInMessage(), bySMS(signInMessage()), invitationMessage(), accountMessage(), bySMS(accountMessage()),
 	}
 }
 
@@ -110,10 +116,12 @@ func unsendable() map[string]signup.Message {
 	for _, base := range []signup.Message{emailMessage(), smsMessage(), linkMessage(), signInMessage(), bySMS(signInMessage())} {
 		add(base, "no code", func(m *signup.Message) { m.Code = "" })
 	}
-	for _, base := range []signup.Message{emailMessage(), smsMessage(), signInMessage(), bySMS(signInMessage())} {
+	for _, base := range []signup.Message{emailMessage(), smsMessage(), signInMessage(), bySMS(signInMessage()), accountMessage(), bySMS(accountMessage())} {
 		add(base, "a link", func(m *signup.Message) { m.Link = testLink })
 	}
-	add(invitationMessage(), "a code", func(m *signup.Message) { m.Code = "731946" })
+	for _, base := range []signup.Message{invitationMessage(), accountMessage(), bySMS(accountMessage())} {
+		add(base, "a code", func(m *signup.Message) { m.Code = "731946" })
+	}
 	for _, base := range []signup.Message{linkMessage(), invitationMessage()} {
 		list[string(base.Purpose)+" by text message"] = bySMS(base)
 		for name, link := range notLinks() {

@@ -32,6 +32,8 @@ var kinds = map[signup.Purpose]kind{
 	signup.PurposeLink:       {template: "link", subject: "Confirm your email address for %s", code: true, link: true},
 	signup.PurposeSignIn:     {template: "signin", subject: "Your %s sign-in code", code: true},
 	signup.PurposeInvitation: {template: "invitation", subject: "You are invited to %s", link: true},
+
+	signup.PurposeAccountExists: {template: "exists", subject: "You already have an account at %s"},
 }
 
 // wording is what the templates know of a message. The recipient is not part of

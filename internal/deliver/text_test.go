@@ -48,6 +48,10 @@ If this was not you, ignore this message: nobody can sign in without this code.`
 It is for you alone and expires in 7 days.
 
 If you do not want it, ignore this message. Nothing happens without the link.`},
+		{accountMessage(), "You already have an account at Acme", `Somebody, perhaps you, tried to sign up at Acme with this address. You have an account already: sign in instead.
+
+If this was not you, ignore this message. Nobody gets into your account by it.`},
+		{bySMS(accountMessage()), "", "You already have an account at Acme. Somebody, perhaps you, tried to sign up with this number: sign in instead."},
 		{smsMessage(), "", "731946 is your Acme verification code. It expires in 10 minutes. If this was not you, ignore this message."},
 		{bySMS(signInMessage()), "", "731946 is your Acme sign-in code. It expires in 10 minutes. If this was not you, ignore this message: nobody can sign in without this code."},
 	} {

@@ -3,6 +3,7 @@ package signup
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/hmac"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -56,6 +57,9 @@ type ProviderPatch struct {
 	KeyID        *string  `json:"keyId"`
 	Scopes       []string `json:"scopes"`
 	TrustEmail   *bool    `json:"trustEmail"`
+	// ClientSecretEnv names a variable that holds the client secret; in settings
+	// files only.
+	ClientSecretEnv *string `json:"clientSecretEnv"`
 
 	sealedSecret *string
 }
@@ -82,6 +86,36 @@ func (p SettingsPatch) sealed(keys *Keys) SettingsPatch {
 	}
 	p.ExternalAccount = &account
 	return p
+}
+
+// keepingSecrets returns the settings with the secrets that say what the current ones
+// say as they are sealed there: sealed anew they would look like a change.
+func (a AccountSettings) keepingSecrets(current AccountSettings, keys *Keys) AccountSettings {
+	a.Providers = slices.Clone(a.Providers)
+	for i, p := range a.Providers {
+		named := slices.IndexFunc(current.Providers, func(s ProviderSettings) bool { return s.Name == p.Name })
+		if named < 0 || p.SealedSecret == "" {
+			continue
+		}
+		was, is := keys.openProviderSecret(current.Providers[named].SealedSecret), keys.openProviderSecret(p.SealedSecret)
+		if was != "" && hmac.Equal([]byte(was), []byte(is)) {
+			a.Providers[i].SealedSecret = current.Providers[named].SealedSecret
+		}
+	}
+	return a
+}
+
+// openProviderSecret returns the empty text where there is none to be read.
+func (k *Keys) openProviderSecret(text string) string {
+	sealed, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || text == "" {
+		return ""
+	}
+	secret, err := k.Open(sealed, providerSecretPurpose)
+	if err != nil {
+		return ""
+	}
+	return string(secret)
 }
 
 // checkKeys returns which of the secrets that the patch gives cannot sign, where the

@@ -28,6 +28,7 @@ const (
 	testModeOn   = "TEST_MODE"
 	noRedirect   = "NO_ALLOWED_REDIRECT"
 	allCountries = "ALL_COUNTRIES"
+	canBeFound   = "ENUMERATION_POSSIBLE"
 )
 
 func (s *Service) instanceSettings(c currentSettings) InstanceSettings {
@@ -43,6 +44,10 @@ func (s *Service) instanceSettings(c currentSettings) InstanceSettings {
 	if c.TestMode {
 		warnings = append(warnings, engine.Finding{Code: testModeOn, Path: "testMode",
 			Message: "Anybody can verify a test address, such as jane+test@example.com, with a code that everybody knows."})
+	}
+	for _, a := range c.exposed().List() {
+		warnings = append(warnings, engine.Finding{Code: canBeFound, Path: a.Setting() + ".verifyAtSignUp",
+			Message: "Whether an address has an account shows to anybody, for nobody has to verify it."})
 	}
 	return InstanceSettings{c.Settings, c.Version, c.By, c.At.UTC(), warnings}
 }
@@ -78,13 +83,14 @@ func (s *Service) UpdateSettings(ctx context.Context, p Principal, patch Setting
 				Message: fmt.Sprintf("The settings are at version %d. Look at them again before changing them.", current.Version)}}, nil
 		}
 		next := current.Settings.Apply(patch)
-		if problems := append(next.Check(), plain.checkKeys(next)...); len(problems) > 0 {
+		next.ExternalAccount = next.ExternalAccount.keepingSecrets(current.ExternalAccount, s.keys)
+		if problems := append(append(next.Check(), plain.checkKeys(next)...), patch.checkAuthor()...); len(problems) > 0 {
 			return s.instanceSettings(current), problems, nil
 		}
 		if problems := s.impossible(current.Settings, next); len(problems) > 0 {
 			return s.instanceSettings(current), problems, nil
 		}
-		saved, err := s.saveSettings(ctx, p.Instance.ID, current, next)
+		saved, err := s.saveSettings(ctx, p.Instance.ID, current, next, patch.author())
 		if errors.Is(err, ErrStale) {
 			continue
 		}
@@ -96,8 +102,23 @@ func (s *Service) UpdateSettings(ctx context.Context, p Principal, patch Setting
 	return InstanceSettings{}, []Problem{{Code: CodeConflict, Message: "Others change the settings at the same time. Please try again."}}, nil
 }
 
+// author is who makes the change, for the history.
+func (p SettingsPatch) author() string {
+	if p.ChangedBy != nil {
+		return *p.ChangedBy
+	}
+	return "secret key"
+}
+
+func (p SettingsPatch) checkAuthor() []Problem {
+	if n := len([]rune(p.author())); n < 1 || n > 64 || strings.ContainsFunc(p.author(), isControl) {
+		return []Problem{{Code: CodeInvalidFormat, Field: inputPath("changedBy"), Message: "Must be 1 to 64 characters on one line."}}
+	}
+	return nil
+}
+
 // saveSettings stores the next version unless it says what the current one says.
-func (s *Service) saveSettings(ctx context.Context, instance string, current currentSettings, next Settings) (currentSettings, error) {
+func (s *Service) saveSettings(ctx context.Context, instance string, current currentSettings, next Settings, by string) (currentSettings, error) {
 	body, err := json.Marshal(next)
 	if err != nil {
 		return current, err
@@ -105,7 +126,7 @@ func (s *Service) saveSettings(ctx context.Context, instance string, current cur
 	if before, err := json.Marshal(current.Settings); err == nil && string(before) == string(body) {
 		return current, nil
 	}
-	v := SettingsVersion{Version: current.Version + 1, Body: body, By: "secret key", At: s.now()}
+	v := SettingsVersion{Version: current.Version + 1, Body: body, By: by, At: s.now()}
 	if err := s.directory.SaveSettings(ctx, instance, v); err != nil {
 		return current, err
 	}
@@ -203,19 +224,20 @@ func cursor(at time.Time, id string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at.UnixMilli(), 10) + " " + id))
 }
 
+var errNoCursor = &Error{code: "BAD_USER_INPUT", message: "`after` is not a cursor of this list."}
+
 func parseCursor(text string) (*Position, error) {
 	if text == "" {
 		return nil, nil
 	}
-	wrong := &Error{code: "BAD_USER_INPUT", message: "`after` is not a cursor of this list."}
 	data, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
-		return nil, wrong
+		return nil, errNoCursor
 	}
 	at, id, ok := strings.Cut(string(data), " ")
 	ms, err := strconv.ParseInt(at, 10, 64)
 	if !ok || err != nil {
-		return nil, wrong
+		return nil, errNoCursor
 	}
 	return &Position{At: time.UnixMilli(ms).UTC(), ID: id}, nil
 }

@@ -15,6 +15,8 @@ type Bootstrap struct {
 	PublishableKey string
 	SecretKey      string
 	Settings       SettingsPatch
+	// EnumerationProtection is that of a new instance whose Settings do not say.
+	EnumerationProtection bool
 }
 
 // FirstInstance is the instance that exists from the first start.
@@ -31,7 +33,9 @@ const instanceKeysPurpose = "instance keys"
 // EnsureFirstInstance creates the first instance if there is none, and returns
 // the one there is with its keys.
 func EnsureFirstInstance(ctx context.Context, d Directory, keys *Keys, b Bootstrap, now time.Time) (FirstInstance, error) {
-	settings := DefaultSettings().Apply(b.Settings.sealed(keys))
+	defaults := DefaultSettings()
+	defaults.EnumerationProtection = b.EnumerationProtection
+	settings := defaults.Apply(b.Settings.sealed(keys))
 	if problems := append(settings.Check(), b.Settings.checkKeys(settings)...); len(problems) > 0 {
 		wrong := make([]error, len(problems))
 		for i, p := range problems {

@@ -39,6 +39,8 @@ type detail struct {
 	Issuer   string `json:"i,omitempty"`
 	Origin   string `json:"o,omitempty"`
 	ChainID  int64  `json:"c,omitempty"`
+	// Owned: the address is a user's, who was written to instead; no code is right.
+	Owned bool `json:"u,omitempty"`
 }
 
 func (d detail) text() string {

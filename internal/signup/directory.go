@@ -40,7 +40,7 @@ type StoredInstance struct {
 type SettingsVersion struct {
 	Version int64
 	Body    []byte // JSON
-	By      string // who made it, e.g. "secret key", "first start"
+	By      string // who made it, as they say, or "secret key", "first start"
 	At      time.Time
 }
 
@@ -223,6 +223,9 @@ type Directory interface {
 
 	// Settings returns a version, the newest where version is 0.
 	Settings(ctx context.Context, instance string, version int64) (SettingsVersion, error)
+	// SettingsVersions returns the versions before that one, or all where it is 0,
+	// newest first, at most as many as limit says; none of an unknown instance.
+	SettingsVersions(ctx context.Context, instance string, before int64, limit int) ([]SettingsVersion, error)
 	// SaveSettings stores v as the newest version if v.Version is one more than
 	// the newest; else ErrStale.
 	SaveSettings(ctx context.Context, instance string, v SettingsVersion) error

@@ -24,7 +24,7 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 	u.problems = append(u.problems, u.judge(settings.Settings, a.Attempt)...)
 	u.problems = append(u.problems, c.turnedAway...)
 	if !c.lookedFor {
-		taken, err := s.taken(ctx, a.key.Instance, u.identifiers())
+		taken, err := s.taken(ctx, a.key.Instance, tellable(u.identifiers(), settings.concealed()))
 		if err != nil {
 			return engine.Decision{}, nil, err
 		}
@@ -42,7 +42,7 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 		}
 		u.problems = append(u.problems, problem...)
 	}
-	facts := engine.Facts{Now: now, Taken: c.takenSet | c.provenTaken, SentTaken: c.sentTaken, Can: s.can}
+	facts := engine.Facts{Now: now, Taken: c.takenSet&^settings.concealed() | c.provenTaken, SentTaken: c.sentTaken, Can: s.can}
 	d := engine.Decide(settings.Requirements(), a.Attempt, u.command, facts)
 	u.problems = append(u.problems, abroad(d.Sends, settings.Settings, startPath)...)
 	if len(c.turnedAway) > 0 { // which says it already
@@ -59,6 +59,9 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 			return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, problem, err
 		}
 		d.Attempt.Values[engine.Password].Key = c.sealedHash
+	}
+	if err := c.lookForOwners(ctx, &d, settings.Settings, a.key.Instance); err != nil {
+		return engine.Decision{}, nil, err
 	}
 	if problem, err := c.payFor(ctx, d.Sends, settings.Settings, a.key.Instance, startPath); err != nil || problem != nil {
 		return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, problem, err

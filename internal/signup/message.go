@@ -27,6 +27,9 @@ const (
 	// PurposeInvitation brings a ticket; the message has a link and no code. EMAIL
 	// only.
 	PurposeInvitation Purpose = "INVITATION"
+	// PurposeAccountExists tells a user that somebody tried to sign up with their
+	// address; the message has neither code nor link.
+	PurposeAccountExists Purpose = "ACCOUNT_EXISTS"
 )
 
 // Message goes to the one who owns the address. It holds no text that the person

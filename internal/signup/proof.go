@@ -156,7 +156,7 @@ func (c *call) offerCode(ctx context.Context, u *understood, settings Settings, 
 	if test {
 		code = testCode
 	}
-	u.command.Check.Matches = hmac.Equal([]byte(code), []byte(c.proof.Code))
+	u.command.Check.Matches = hmac.Equal([]byte(code), []byte(c.proof.Code)) && !ownedByUser(*v)
 	return nil, nil
 }
 

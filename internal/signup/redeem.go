@@ -133,7 +133,7 @@ func (c *call) exchange(ctx context.Context, settings Settings, v engine.Verific
 		return nil, unavailable(err)
 	}
 	outcome.Account = account(p, proven, settings.DefaultCountry)
-	return outcome, c.lookForAccount(ctx, *outcome.Account)
+	return outcome, c.lookForAccount(ctx, settings, *outcome.Account)
 }
 
 // account brings what a provider says to canonical form; what has none is left
@@ -158,13 +158,13 @@ func account(p Provider, proven ProvenAccount, country string) *engine.Account {
 }
 
 // lookForAccount asks which of the account and the addresses that came with it
-// belong to users.
-func (c *call) lookForAccount(ctx context.Context, a engine.Account) error {
+// belong to users, as far as that may be told.
+func (c *call) lookForAccount(ctx context.Context, settings Settings, a engine.Account) error {
 	if err := c.lookFor(ctx, Identifier{Kind: ExternalAccountKind + a.Issuer, Norm: a.Subject}); err != nil {
 		return err
 	}
 	var err error
-	c.sentTaken, err = c.service.taken(ctx, c.principal.Instance.ID, addressesIn(a.Sent))
+	c.sentTaken, err = c.service.taken(ctx, c.principal.Instance.ID, tellable(addressesIn(a.Sent), concealedOf(settings, a)))
 	return err
 }
 

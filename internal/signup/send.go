@@ -38,7 +38,11 @@ func (s *Service) deliver(ctx context.Context, a attempt, send engine.Send, appN
 	message := Message{
 		Channel: channelOf(send.Attribute), Purpose: PurposeCode, To: send.Address.Text, Code: code, AppName: appName, ExpireAt: send.ExpireAt,
 	}
-	if v := a.Attempt.Verifications[send.Attribute]; send.Strategy == engine.EmailLink && v != nil {
+	switch v := a.Attempt.Verifications[send.Attribute]; {
+	case v == nil:
+	case ownedByUser(*v):
+		message.Purpose, message.Code = PurposeAccountExists, ""
+	case send.Strategy == engine.EmailLink:
 		message.Purpose, message.Link = PurposeLink, s.linkURL(a, *v)
 	}
 	return s.messenger.Deliver(ctx, message)

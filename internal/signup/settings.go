@@ -1,11 +1,7 @@
 package signup
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"regexp"
 	"slices"
@@ -215,6 +211,7 @@ func (s Settings) Requirements() engine.Settings {
 // mutation's input and of a settings file.
 type SettingsPatch struct {
 	ExpectedVersion           *int64              `json:"expectedVersion"`
+	ChangedBy                 *string             `json:"changedBy"` // for the history alone
 	ProgressiveSignUp         *bool               `json:"progressiveSignUp"`
 	SignUpMode                *SignUpMode         `json:"signUpMode"`
 	AppName                   *string             `json:"appName"`
@@ -289,6 +286,8 @@ type BotProtectionPatch struct {
 	Provider  *BotProvider `json:"provider"`
 	SiteKey   *string      `json:"siteKey"`
 	SecretKey *string      `json:"secretKey"`
+	// SecretKeyEnv names a variable that holds the secret key; in settings files only.
+	SecretKeyEnv *string `json:"secretKeyEnv"`
 
 	sealedSecret *string
 }
@@ -310,27 +309,6 @@ type LegalConsentPatch struct {
 	Enabled         *bool   `json:"enabled"`
 	DocumentVersion *string `json:"documentVersion"`
 	DocumentURL     *string `json:"documentUrl"`
-}
-
-// ParseSettingsPatch reads a settings file. Unknown names are errors.
-func ParseSettingsPatch(data []byte) (SettingsPatch, error) {
-	var p SettingsPatch
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	err := d.Decode(&p)
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
-		return p, fmt.Errorf("settings: %s: has the wrong type, a JSON %s", wrong.Field, wrong.Value) // without Go's names
-	}
-	if errors.Is(err, io.EOF) {
-		return p, errors.New("settings: there is no JSON object")
-	}
-	if err != nil {
-		return p, fmt.Errorf("settings: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return p, errors.New("settings: there is text after the JSON object")
-	}
-	return p, nil
 }
 
 func set[T any](to *T, from *T) {

@@ -204,7 +204,7 @@ func TestSettingsFile(t *testing.T) {
 		}
 	}
 	for file, want := range map[string]string{
-		`{"externalAccount": {"providers": [{"name": "acme", "clientSecret": 5}]}}`: "settings: externalAccount.providers.clientSecret: has the wrong type, a JSON number",
+		`{"externalAccount": {"providers": [{"name": "acme", "clientSecret": 5}]}}`: "settings: externalAccount.providers.0.clientSecret: has the wrong type, a JSON number",
 		`{"externalAccount": {"providers": {}}}`:                                    "settings: externalAccount.providers: has the wrong type, a JSON object",
 		``:                                                                          "settings: there is no JSON object",
 	} {

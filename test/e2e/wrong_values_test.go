@@ -125,6 +125,7 @@ func wrongSettings(long string) map[string][]any {
 	}
 	return map[string][]any{
 		"expectedVersion": {0, -1, 999},
+		"changedBy":       {"", canary + "\n", strings.Repeat("a", 65), long},
 		"appName":         {"", "  ", canary + "\nBcc: x", strings.Repeat("a", 61), long},
 		"emailAddress":    {map[string]any{"enabled": false}, map[string]any{"enabled": false, "required": true}},
 		"phoneNumber":     append(wrongLists("countries", "DE", long, 301, "DEU", "XX", "1"), map[string]any{"enabled": false, "required": true}),

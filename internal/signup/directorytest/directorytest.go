@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"first instance is made once by many", testFirstInstanceRace},
 		{"gate", testGate},
 		{"settings", testSettings},
+		{"the history of settings", testSettingsVersions},
 		{"settings versions have no gap when many save", testSettingsRace},
 		{"conversion writes everything", testConversion},
 		{"conversion of the least there can be", testSmallConversion},

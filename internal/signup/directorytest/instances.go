@@ -147,6 +147,37 @@ func testSettings(f *fixture) {
 	f.wantError(err, signup.ErrNoRow)
 }
 
+func testSettingsVersions(f *fixture) {
+	f.first()
+	f.AddInstance(newInstance("inst_2"))
+	const newest = 12 // two digits: by number, not by text
+	for version := int64(2); version <= newest; version++ {
+		f.must(f.Directory.SaveSettings(f.Context(), inst, signup.SettingsVersion{
+			Version: version, Body: fmt.Appendf(nil, `{"v":%d}`, version), By: fmt.Sprintf("by %d", version),
+			At: moment.Add(time.Duration(version) * time.Second),
+		}))
+	}
+	for _, c := range []struct {
+		instance      string
+		before        int64
+		limit         int
+		first, number int64
+	}{
+		{inst, 0, 100, newest, newest}, {inst, 0, 5, newest, 5}, {inst, 8, 5, 7, 5}, {inst, 3, 5, 2, 2}, {inst, 100, 1, newest, 1},
+		{inst, 1, 5, 0, 0}, {inst, -1, 5, 0, 0}, {"inst_2", 0, 5, 1, 1}, {"inst_none", 0, 5, 0, 0}, {"bad\xff", 0, 5, 0, 0},
+	} {
+		name := fmt.Sprintf("%d before %d of %q", c.limit, c.before, c.instance)
+		versions, err := f.Directory.SettingsVersions(f.Context(), c.instance, c.before, c.limit)
+		f.must(err)
+		want(f, "the number of versions, "+name, int64(len(versions)), c.number)
+		for i, v := range versions {
+			one, err := f.Directory.Settings(f.Context(), c.instance, c.first-int64(i))
+			f.must(err)
+			want(f, name, v, one)
+		}
+	}
+}
+
 // Each of the writers saves until it has won five times.
 func testSettingsRace(f *fixture) {
 	f.first()

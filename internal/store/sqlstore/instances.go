@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 
 	"stepwise/internal/signup"
 )
@@ -76,6 +77,22 @@ func (s *Store) Settings(ctx context.Context, instance string, version int64) (s
 func scanSettings(ctx context.Context, x executor, statement string, args ...any) (v signup.SettingsVersion, err error) {
 	err = queryRow(ctx, x, statement, args, &v.Version, &v.Body, &v.By, stamp{&v.At})
 	return v, err
+}
+
+// SettingsVersions implements [signup.Directory].
+func (s *Store) SettingsVersions(ctx context.Context, instance string, before int64, limit int) ([]signup.SettingsVersion, error) {
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	return read(ctx, s, "read the history of settings", func(ctx context.Context, x executor) (versions []signup.SettingsVersion, err error) {
+		err = query(ctx, x, selectSettingsVersions, []any{instance, before, limit}, func(row *sql.Rows) error {
+			var v signup.SettingsVersion
+			err := row.Scan(&v.Version, &v.Body, &v.By, stamp{&v.At})
+			versions = append(versions, v)
+			return err
+		})
+		return versions, err
+	})
 }
 
 // SaveSettings implements [signup.Directory]. For an instance that does not

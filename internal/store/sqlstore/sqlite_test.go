@@ -190,7 +190,7 @@ func TestSQLiteUsesIndexes(t *testing.T) {
 	}
 	for _, statement := range []string{
 		selectUser, selectTaken(3), selectSession, selectClientSession, selectClientSessions, endSession,
-		selectConversion, fillInConversion, updateUser, selectSettings, selectNewestSettings, selectSigningKeys,
+		selectConversion, fillInConversion, updateUser, selectSettings, selectNewestSettings, selectSettingsVersions, selectSigningKeys,
 		selectUserExists, selectOwners(3), selectLastGeneration,
 		selectInvitation, useInvitation, revokeInvitation,
 		selectEndpoint, selectEndpoints, updateEndpoint, deleteEndpoint, beginReplay,

@@ -39,6 +39,9 @@ const (
 	selectNewestSettings = `
 		SELECT version, body, changed_by, changed_at FROM settings_versions
 		WHERE instance_id = $1 ORDER BY version DESC LIMIT 1`
+	selectSettingsVersions = `
+		SELECT version, body, changed_by, changed_at FROM settings_versions
+		WHERE instance_id = $1 AND version < $2 ORDER BY version DESC LIMIT $3`
 
 	insertConversion = `
 		INSERT INTO conversions (attempt_id, instance_id, created_at)

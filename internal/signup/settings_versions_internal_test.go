@@ -1,0 +1,4 @@
+package signup
+
+// ChangesOf is what the history says of two versions.
+var ChangesOf = changesOf
