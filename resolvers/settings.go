@@ -44,7 +44,7 @@ func publicSettings(s signup.InstanceSettings, can engine.Capabilities) *graph.P
 			Field: graph.SignUpField(a.String()), Required: requirements.Fields[a].Required,
 			VerifyAtSignUp: requirements.Fields[a].Verify, Strategies: []graph.VerificationStrategy{},
 		}
-		for _, strategy := range can.Strategies(a) {
+		for _, strategy := range requirements.Offered(a, can) {
 			f.Strategies = append(f.Strategies, graph.VerificationStrategy(strategy))
 		}
 		g.Fields = append(g.Fields, f)
