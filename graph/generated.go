@@ -4466,6 +4466,8 @@ enum SettingsWarningCode {
   TEST_MODE
   "Providers have no address to which they may send people back."
   NO_ALLOWED_REDIRECT
+  "The provider of the bot check cannot be asked: nobody can sign up."
+  BOT_CHECK_IMPOSSIBLE
 }
 
 "What is left out, or null, stays as it is."

@@ -1423,6 +1423,8 @@ const (
 	SettingsWarningCodeTestMode SettingsWarningCode = "TEST_MODE"
 	// Providers have no address to which they may send people back.
 	SettingsWarningCodeNoAllowedRedirect SettingsWarningCode = "NO_ALLOWED_REDIRECT"
+	// The provider of the bot check cannot be asked: nobody can sign up.
+	SettingsWarningCodeBotCheckImpossible SettingsWarningCode = "BOT_CHECK_IMPOSSIBLE"
 )
 
 var AllSettingsWarningCode = []SettingsWarningCode{
@@ -1433,11 +1435,12 @@ var AllSettingsWarningCode = []SettingsWarningCode{
 	SettingsWarningCodeRestrictedWithoutTickets,
 	SettingsWarningCodeTestMode,
 	SettingsWarningCodeNoAllowedRedirect,
+	SettingsWarningCodeBotCheckImpossible,
 }
 
 func (e SettingsWarningCode) IsValid() bool {
 	switch e {
-	case SettingsWarningCodeUnverifiedClaims, SettingsWarningCodeCannotBeVerified, SettingsWarningCodeRequiredFlagNotHonoured, SettingsWarningCodeProviderNotTrusted, SettingsWarningCodeRestrictedWithoutTickets, SettingsWarningCodeTestMode, SettingsWarningCodeNoAllowedRedirect:
+	case SettingsWarningCodeUnverifiedClaims, SettingsWarningCodeCannotBeVerified, SettingsWarningCodeRequiredFlagNotHonoured, SettingsWarningCodeProviderNotTrusted, SettingsWarningCodeRestrictedWithoutTickets, SettingsWarningCodeTestMode, SettingsWarningCodeNoAllowedRedirect, SettingsWarningCodeBotCheckImpossible:
 		return true
 	}
 	return false

@@ -30,6 +30,9 @@ func publicSettings(s signup.InstanceSettings, can engine.Capabilities) *graph.P
 	if s.LegalConsent.Enabled {
 		g.LegalConsent = &graph.LegalConsent{DocumentVersion: s.LegalConsent.DocumentVersion, DocumentURL: orNil(s.LegalConsent.DocumentURL)}
 	}
+	if b := s.BotProtection; b.Provider != signup.BotNone {
+		g.BotProtection = &graph.BotProtection{Provider: graph.BotProtectionProvider(b.Provider), SiteKey: b.SiteKey}
+	}
 	for _, p := range s.ExternalAccount.Providers {
 		if p.Enabled {
 			g.Providers = append(g.Providers, graph.PublicProvider{Name: p.Name, DisplayName: p.DisplayName, Preset: preset(p.Preset)})

@@ -142,7 +142,7 @@ func TestMessagesAreSentencesWithoutThePassword(t *testing.T) {
 func checkPolicyLaws(t interface{ Errorf(string, ...any) }, password, context string) {
 	got := DefaultPolicy.Check(password, context)
 	if len(got) == 0 {
-		if _, err := normalize(password); err != nil {
+		if _, err := Normal(password); err != nil {
 			t.Errorf("%+q is acceptable but cannot be hashed", password)
 		}
 	}

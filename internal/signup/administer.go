@@ -27,6 +27,8 @@ type InstanceSettings struct {
 const (
 	testModeOn = "TEST_MODE"
 	noRedirect = "NO_ALLOWED_REDIRECT"
+
+	botsUnchecked = "BOT_CHECK_IMPOSSIBLE"
 )
 
 func (s *Service) instanceSettings(c currentSettings) InstanceSettings {
@@ -39,6 +41,7 @@ func (s *Service) instanceSettings(c currentSettings) InstanceSettings {
 		warnings = append(warnings, engine.Finding{Code: testModeOn, Path: "testMode",
 			Message: "Anybody can verify a test address, such as jane+test@example.com, with a code that everybody knows."})
 	}
+	warnings = append(warnings, s.botWarnings(c.BotProtection)...)
 	return InstanceSettings{c.Settings, c.Version, c.By, c.At.UTC(), warnings}
 }
 

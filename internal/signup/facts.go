@@ -22,6 +22,7 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 	c.metadata = u.metadata
 	u.problems = append(u.problems, u.judgePassword(settings.Settings, a.Attempt)...)
 	u.problems = append(u.problems, c.turnedAway...)
+	u.problems = append(u.problems, c.lacksBotToken(settings.Settings)...)
 	if !c.lookedFor {
 		taken, err := s.taken(ctx, a.key.Instance, u.identifiers())
 		if err != nil {
@@ -52,11 +53,15 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 		return engine.Decision{Attempt: a.Attempt, Verdict: engine.Evaluate(settings.Requirements(), a.Attempt)}, ordered(problems), nil
 	}
 	if len(problems) == 0 && u.command.Changes[engine.Password].Kind == engine.Give {
-		problem, err := c.hashPassword(ctx, u.password)
+		problem, err := c.hashPassword(ctx, u.password, settings.Settings)
 		if err != nil || problem != nil {
 			return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, problem, err
 		}
 		d.Attempt.Values[engine.Password].Key = c.sealedHash
+	}
+	// Before the budgets, which are others' too: a program must not spend them.
+	if problem := c.showsPerson(ctx, settings.Settings); problem != nil {
+		return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, problem, nil
 	}
 	if problem, err := c.payFor(ctx, d.Sends, settings.Settings, a.key.Instance, startPath); err != nil || problem != nil {
 		return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, problem, err
@@ -152,9 +157,12 @@ func (c *call) once(ctx context.Context, b Budget, field []string, a engine.Attr
 	return nil, nil
 }
 
-func (c *call) hashPassword(ctx context.Context, plain string) ([]Problem, error) {
+func (c *call) hashPassword(ctx context.Context, plain string, settings Settings) ([]Problem, error) {
 	if c.sealedHash != "" {
 		return nil, nil
+	}
+	if settings.Password.RejectBreached && c.service.isBreached(ctx, plain) {
+		return []Problem{fieldProblem(engine.Password, CodePasswordBreached, breachedSentence)}, nil
 	}
 	hash, err := c.service.hasher.Hash(ctx, plain)
 	if errors.Is(err, password.ErrBusy) {

@@ -451,15 +451,6 @@ func (r RestrictionSettings) apply(p *RestrictionPatch) RestrictionSettings {
 	return r
 }
 
-func (b BotProtection) apply(p *BotProtectionPatch) BotProtection {
-	if p != nil {
-		set(&b.Provider, p.Provider)
-		set(&b.SiteKey, p.SiteKey)
-		set(&b.SealedSecret, p.sealedSecret)
-	}
-	return b
-}
-
 func (l SendingLimits) apply(p *SendingLimitsPatch) SendingLimits {
 	if p != nil {
 		set(&l.PerAddressPerHour, p.PerAddressPerHour)
@@ -540,7 +531,7 @@ func (s Settings) Check() []Problem {
 			break
 		}
 	}
-	for _, p := range slices.Concat(s.EmailAddress.check(), s.ExternalAccount.check()) {
+	for _, p := range slices.Concat(s.EmailAddress.check(), s.BotProtection.check(), s.ExternalAccount.check()) {
 		refuse(p.Code, p.Field[0], p.Message)
 	}
 	return found
