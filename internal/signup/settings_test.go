@@ -25,14 +25,17 @@ func TestDefaultSettingsWork(t *testing.T) {
 		t.Errorf("they are warned of: %v", w)
 	}
 	const want = `{"progressiveSignUp":true,"signUpMode":"PUBLIC","appName":"My app",` +
-		`"emailAddress":{"enabled":true,"required":true,"verifyAtSignUp":true},` +
-		`"phoneNumber":{"enabled":false,"required":false,"verifyAtSignUp":true},` +
-		`"username":{"enabled":false,"required":false,"minLength":3,"maxLength":64},` +
+		`"emailAddress":{"enabled":true,"required":true,"verifyAtSignUp":true,"strategies":["EMAIL_CODE","EMAIL_LINK"],"allowSubaddresses":true},` +
+		`"phoneNumber":{"enabled":false,"required":false,"verifyAtSignUp":true,"countries":[]},` +
+		`"username":{"enabled":false,"required":false,"minLength":3,"maxLength":64,"reserved":[]},` +
 		`"web3Wallet":{"enabled":false,"required":false,"chainIds":[1]},"externalAccount":{"required":false,"providers":[]},` +
-		`"password":{"enabled":true,"required":true,"minLength":8,"maxLength":256},` +
+		`"password":{"enabled":true,"required":true,"minLength":8,"maxLength":256,"rejectCommon":true,"rejectContext":true,"rejectBreached":false},` +
 		`"firstName":{"enabled":true,"required":false},"lastName":{"enabled":true,"required":false},` +
 		`"legalConsent":{"enabled":false,"documentVersion":"1","documentUrl":""},` +
-		`"defaultCountry":"","testMode":false,"allowedOrigins":[],"allowedRedirects":[],"signUpLifetimeSeconds":86400,"sessionLifetimeSeconds":604800}`
+		`"restrictions":{"allowlist":[],"blocklist":[]},"botProtection":{"provider":"NONE","siteKey":"","sealedSecret":""},"enumerationProtection":false,` +
+		`"sendingLimits":{"perAddressPerHour":5,"emailsPerDay":100000,"textMessagesPerDay":5000,"textMessagesPerRangePerHour":60},` +
+		`"defaultCountry":"","testMode":false,"allowedOrigins":[],"allowedRedirects":[],"signUpLifetimeSeconds":86400,"sessionLifetimeSeconds":604800,` +
+		`"codeLifetimeSeconds":600,"resendIntervalSeconds":30,"invitationLifetimeSeconds":2592000}`
 	if got := text(t, s); got != want {
 		t.Errorf("they are\n%s\nwant\n%s", got, want)
 	}
@@ -53,6 +56,10 @@ func TestPatchChangesWhatItNames(t *testing.T) {
 		"legalConsent.enabled": "true", "legalConsent.documentVersion": `"2"`, "legalConsent.documentUrl": `"https://example.com/terms"`,
 		"defaultCountry": `"DE"`, "testMode": "true", "allowedOrigins": `["https://example.com"]`, "allowedRedirects": `["https://example.com/in"]`,
 		"signUpLifetimeSeconds": "3600", "sessionLifetimeSeconds": "7200",
+		"codeLifetimeSeconds": "300", "resendIntervalSeconds": "60", "invitationLifetimeSeconds": "86400",
+		"emailAddress.strategies": `["EMAIL_LINK"]`,
+		"password.rejectCommon":   "false", "password.rejectContext": "false", "password.rejectBreached": "true",
+		"botProtection.provider": `"HCAPTCHA"`, "botProtection.siteKey": `"site-key"`,
 	} {
 		t.Run(path, func(t *testing.T) {
 			body := value
@@ -76,7 +83,7 @@ func TestPatchChangesWhatItNames(t *testing.T) {
 			}
 		})
 	}
-	if n := len(leaves(t, signup.DefaultSettings())); n != 35 { // the providers have a test of their own
+	if n := len(leaves(t, signup.DefaultSettings())); n != 55 { // the providers have a test of their own
 		t.Errorf("there are %d settings; is each tested?", n)
 	}
 	defaults := signup.DefaultSettings()
@@ -135,6 +142,20 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		{`{"signUpLifetimeSeconds": 604801}`, "OUT_OF_RANGE signUpLifetimeSeconds"},
 		{`{"sessionLifetimeSeconds": 0}`, "OUT_OF_RANGE sessionLifetimeSeconds"},
 		{`{"sessionLifetimeSeconds": 34560001}`, "OUT_OF_RANGE sessionLifetimeSeconds"},
+		{`{"codeLifetimeSeconds": 59}`, "OUT_OF_RANGE codeLifetimeSeconds"},
+		{`{"codeLifetimeSeconds": 3601}`, "OUT_OF_RANGE codeLifetimeSeconds"},
+		{`{"resendIntervalSeconds": 9}`, "OUT_OF_RANGE resendIntervalSeconds"},
+		{`{"resendIntervalSeconds": 601}`, "OUT_OF_RANGE resendIntervalSeconds"},
+		{`{"invitationLifetimeSeconds": 59}`, "OUT_OF_RANGE invitationLifetimeSeconds"},
+		{`{"invitationLifetimeSeconds": 31536001}`, "OUT_OF_RANGE invitationLifetimeSeconds"},
+		{`{"emailAddress": {"strategies": []}}`, "OUT_OF_RANGE emailAddress.strategies"},
+		{`{"emailAddress": {"strategies": ["EMAIL_CODE", "PHONE_CODE"]}}`, "INVALID_FORMAT emailAddress.strategies"},
+		{`{"emailAddress": {"strategies": ["email_code"]}}`, "INVALID_FORMAT emailAddress.strategies"},
+		{`{"botProtection": {"provider": "RECAPTCHA"}}`, "INVALID_FORMAT botProtection.provider"},
+		{`{"botProtection": {"provider": ""}}`, "INVALID_FORMAT botProtection.provider"},
+		{`{"botProtection": {"provider": "TURNSTILE"}}`, "INVALID_FORMAT botProtection.siteKey, EMPTY botProtection.secretKey"},
+		{`{"botProtection": {"provider": "HCAPTCHA", "siteKey": "a\nb"}}`, "INVALID_FORMAT botProtection.siteKey, EMPTY botProtection.secretKey"},
+		{`{"botProtection": {"siteKey": "` + strings.Repeat(long, 4) + `"}}`, "INVALID_FORMAT botProtection.siteKey"},
 		{`{"signUpMode": "OPEN"}`, "INVALID_FORMAT signUpMode"},
 		{`{"appName": ""}`, "INVALID_FORMAT appName"},
 		{`{"appName": "  "}`, "INVALID_FORMAT appName"},
@@ -177,6 +198,9 @@ func TestSettingsThatAreTaken(t *testing.T) {
 		`{"signUpLifetimeSeconds": 60, "sessionLifetimeSeconds": 60}`, `{"signUpLifetimeSeconds": 604800, "sessionLifetimeSeconds": 34560000}`,
 		`{"appName": "` + strings.Repeat("ä", 60) + `"}`, `{"defaultCountry": "de"}`, `{"defaultCountry": ""}`,
 		`{"legalConsent": {"documentUrl": ""}}`, `{"allowedOrigins": []}`, `{"allowedOrigins": ["http://localhost:3000", "https://app.example.com"]}`,
+		`{"codeLifetimeSeconds": 60, "resendIntervalSeconds": 10, "invitationLifetimeSeconds": 60}`,
+		`{"codeLifetimeSeconds": 3600, "resendIntervalSeconds": 600, "invitationLifetimeSeconds": 31536000}`,
+		`{"emailAddress": {"strategies": ["EMAIL_LINK"]}}`, `{"botProtection": {"siteKey": "kept for later"}}`, `{"botProtection": {"siteKey": ""}}`,
 		`{"expectedVersion": 7}`, `{"emailAddress": {}}`, `{"emailAddress": null, "appName": null, "allowedOrigins": null}`,
 	} {
 		if found := signup.DefaultSettings().Apply(patch(t, p)).Check(); len(found) > 0 {
