@@ -95,10 +95,10 @@ func TestLifetimeOfSignInCodes(t *testing.T) {
 	if codes := codesOf(c.askForCode(janesPhone).Problems); !slices.Equal(codes, []signup.Code{signup.CodeRateLimited}) {
 		t.Errorf("asked again too soon: %v", codes)
 	}
+	w.set(`{"codeLifetimeSeconds": 60}`)
 	for range engine.MaxGuesses {
 		wantNoSession(t, c.comeBack(byCode(challenge, wrong(code))), "CODE_INCORRECT")
 	}
-	w.set(`{"codeLifetimeSeconds": 60}`)
 	w.clock.advance(11 * time.Minute)
 	wantNoSession(t, c.comeBack(byCode(challenge, wrong(code))), "TOO_MANY_GUESSES")
 
