@@ -204,6 +204,7 @@ func TestEnumsAreComplete(t *testing.T) {
 		"SessionStatus":           typed(t, "../internal/signup", "SessionStatus"),
 		"SignUpMode":              typed(t, "../internal/signup", "SignUpMode"),
 		"ProviderPreset":          setOf(signup.PresetNames()),
+		"BotProtectionProvider":   typed(t, "../internal/signup", "BotProvider"),
 		"InvitationStatus":        setOf(slices.Collect(maps.Values(invitationStates))),
 		"WebhookEvent":            events,
 		"WebhookDeliveryStatus": setOf([]graph.WebhookDeliveryStatus{
@@ -238,7 +239,7 @@ func TestEveryEnumIsCompared(t *testing.T) {
 	compared := []string{
 		"UserErrorCode", "SettingsWarningCode", "SignUpField", "SignUpStatus", "SignUpRequirementState", "SignUpRequirementReason",
 		"SignUpActionKind", "SignUpBlockerCode", "SignUpRemedy", "VerificationStatus", "VerificationStrategy", "SessionStatus", "SignUpMode",
-		"ProviderPreset", "InvitationStatus", "WebhookEvent", "WebhookDeliveryStatus",
+		"ProviderPreset", "InvitationStatus", "WebhookEvent", "WebhookDeliveryStatus", "BotProtectionProvider",
 		"Access", // what Authorize reads
 	}
 	for name, definition := range schema().Types {
