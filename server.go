@@ -26,6 +26,8 @@ import (
 	"stepwise/internal/landing"
 	"stepwise/internal/outbound"
 	"stepwise/internal/password"
+	"stepwise/internal/prove/botcheck"
+	"stepwise/internal/prove/breached"
 	"stepwise/internal/prove/oidc"
 	"stepwise/internal/prove/siwe"
 	"stepwise/internal/signup"
@@ -110,6 +112,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	service := signup.New(signup.Config{
 		Attempts: attempts, Hints: attempts, Budgets: attempts, Directory: directory, Messenger: senders,
 		Accounts: oidc.New(oidc.Options{Client: client, Logger: log}), Wallets: siwe.Prover{},
+		Breached: breachedPasswords(c, client), Bots: botcheck.New(client, c.BotCheckURL),
 		Hasher: hasher, Keys: keys, Issuer: c.PublicURL.String(), Development: development, Logger: log,
 		Can:           engine.Capabilities{SendEmail: senders.Sends(signup.ChannelEmail), SendSMS: senders.Sends(signup.ChannelSMS)},
 		EventsPending: func() { events.Wake() },
@@ -135,6 +138,16 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	greet(stdout, c, first, outbox != nil)
 	return serve(ctx, server, api, listener, log)
+}
+
+// breachedPasswords asks the server that the deployment names. One on this machine
+// may be asked in production too: it is not instances that name it.
+func breachedPasswords(c config.Config, client *http.Client) *breached.Passwords {
+	at := c.BreachedPasswordsURL
+	if signup.IsLocalOrigin(at.Scheme + "://" + at.Host) {
+		client = outbound.NewClient(outbound.Options{AllowPrivate: true})
+	}
+	return breached.At(at.String(), client)
 }
 
 // background runs something until ctx ends or stop is called, which waits for its

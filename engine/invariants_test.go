@@ -16,10 +16,10 @@ import (
 // walk lets a client and an operator do random things to one sign-up and calls
 // after for every command.
 func walk(t *rapid.T, after func(s engine.Settings, before engine.Attempt, c engine.Command, f engine.Facts, d engine.Decision)) (engine.Settings, engine.Attempt, engine.Facts) {
-	s, a, f := drawSettings(t), drawBeginning(t), engine.Facts{Now: noon, Can: everything}
+	s, a, f := drawWays(t, drawSettings(t)), drawBeginning(t), engine.Facts{Now: noon, Can: everything}
 	for step := range rapid.IntRange(1, 20).Draw(t, "steps") {
 		if rapid.IntRange(0, 5).Draw(t, "operator") == 0 {
-			s = drawSettings(t)
+			s = drawWays(t, drawSettings(t))
 		}
 		f = drawFacts(t, f.Now.Add(drawWait(t)))
 		c := drawCommand(t, step)

@@ -300,7 +300,7 @@ func provide(a Attribute) choice {
 func addressChoices(s Settings, can Capabilities, a Attribute) []choice {
 	given := provide(a)
 	list := []choice{given, {[]Step{{Kind: ActionClear, Attribute: a}}, func(at *Attempt) { at.Values[a] = Value{Presence: Cleared} }}}
-	strategies := can.Strategies(a)
+	strategies := s.Offered(a, can)
 	if len(strategies) == 0 {
 		return list
 	}

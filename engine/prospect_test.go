@@ -138,7 +138,7 @@ func (x explorer) spread(from engine.Attempt, steps int) (int, bool) {
 // sign-up came in by are another way.
 func (x explorer) commands() []engine.Command {
 	list := []engine.Command{
-		start(engine.EmailCode), answer(engine.EmailAddress, true), start(engine.PhoneCode), answer(engine.PhoneNumber, true),
+		start(engine.EmailCode), start(engine.EmailLink), answer(engine.EmailAddress, true), start(engine.PhoneCode), answer(engine.PhoneNumber, true),
 		withdraw(engine.EmailAddress), withdraw(engine.PhoneNumber),
 	}
 	for _, a := range x.settings.Enabled().List() {
@@ -177,6 +177,9 @@ func furnished(i int, s engine.Settings) engine.Settings {
 	if i%3 == 1 {
 		field(engine.FirstName, true, false)(&s)
 		consentAsked(&s)
+	}
+	if i%7 == 2 {
+		s.EmailStrategies = []engine.Strategy{engine.EmailLink}
 	}
 	s.Restricted = i%5 == 4
 	return s

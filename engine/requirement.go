@@ -106,6 +106,15 @@ func (c Capabilities) Strategies(a Attribute) []Strategy {
 	return StrategiesFor(a)
 }
 
+// Offered returns the ways to verify an attribute that people may choose from on this
+// deployment.
+func (s Settings) Offered(a Attribute, can Capabilities) []Strategy {
+	if !can.prove(a) {
+		return nil
+	}
+	return s.Strategies(a)
+}
+
 func actions(s Settings, a Attempt, attribute Attribute, can Capabilities, now time.Time) []Action {
 	var list []Action
 	if !s.Enabled().Has(attribute) {
@@ -139,7 +148,7 @@ func addressActions(s Settings, a Attempt, attribute Attribute, can Capabilities
 	}
 	var list []Action
 	if can.deliver(attribute) && !shutOut(s, a) && s.admits(a, attribute, value.Key) {
-		list = append(list, Action{ActionStart, StrategiesFor(attribute)})
+		list = append(list, Action{ActionStart, s.Strategies(attribute)})
 	}
 	if Answerable(s, a, attribute, "", now) == "" {
 		list = append(list, Action{ActionCheck, []Strategy{a.Verifications[attribute].Strategy}})

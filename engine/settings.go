@@ -1,5 +1,11 @@
 package engine
 
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
 // Settings are the part of an instance's settings that decides what a sign-up
 // needs. The zero value enables nothing.
 type Settings struct {
@@ -17,6 +23,33 @@ type Settings struct {
 	Restricted bool
 	// Restrictions say whose addresses are taken.
 	Restrictions Restrictions
+	// EmailStrategies are the ways to verify an email address that people may choose
+	// from; every way where nil.
+	EmailStrategies []Strategy
+	// CodeLifetime is how long a challenge can be answered from when it is issued, and
+	// what was proven be transferred; ResendInterval how long starting again sends
+	// nothing. Zero stands for the constants of these names.
+	CodeLifetime, ResendInterval time.Duration
+}
+
+// The times of a challenge where settings do not say others.
+const (
+	CodeLifetime   = 10 * time.Minute
+	ResendInterval = 30 * time.Second
+)
+
+func (s Settings) codeLifetime() time.Duration { return cmp.Or(s.CodeLifetime, CodeLifetime) }
+
+func (s Settings) resendInterval() time.Duration { return cmp.Or(s.ResendInterval, ResendInterval) }
+
+// Strategies returns the ways to verify an attribute that people may choose from, in
+// the order of StrategiesFor. A challenge of another way that is open may be answered.
+func (s Settings) Strategies(a Attribute) []Strategy {
+	all := StrategiesFor(a)
+	if a != EmailAddress || s.EmailStrategies == nil {
+		return all
+	}
+	return slices.DeleteFunc(all, func(way Strategy) bool { return !slices.Contains(s.EmailStrategies, way) })
 }
 
 // FieldSettings say how one attribute takes part. For LEGAL_ACCEPTED Enabled

@@ -2,15 +2,8 @@ package engine
 
 import (
 	"cmp"
+	"slices"
 	"time"
-)
-
-// Lifetimes of a challenge.
-const (
-	// CodeLifetime is how long a code is good for.
-	CodeLifetime = 10 * time.Minute
-	// ResendInterval is how long starting again sends nothing.
-	ResendInterval = 30 * time.Second
 )
 
 // start begins a verification. Starting again before the challenge may be sent
@@ -30,6 +23,8 @@ func (d *deciding) start(index int, s Start) {
 	switch {
 	case !d.settings.Enabled().Has(a):
 		d.refuse(CodeFieldDisabled, WhereStart, a, index)
+	case !slices.Contains(d.settings.Strategies(a), s.Strategy):
+		d.refuse(CodeStrategyInvalid, WhereStart, a, index)
 	case value.Presence != Given:
 		d.refuse(CodeValueMissing, WhereStart, a, index)
 	case !d.settings.admits(d.attempt, a, value.Key):
@@ -59,7 +54,7 @@ func (d *deciding) issue(a Attribute, s Start, key string) Verification {
 	}
 	v := Verification{
 		Strategy: s.Strategy, Key: key, Provider: s.Provider, Detail: s.Detail, Nonce: s.Nonce, Generation: generation,
-		SentAt: d.facts.Now, ResendAt: d.facts.Now.Add(ResendInterval), ExpireAt: d.facts.Now.Add(CodeLifetime),
+		SentAt: d.facts.Now, ResendAt: d.facts.Now.Add(d.settings.resendInterval()), ExpireAt: d.facts.Now.Add(d.settings.codeLifetime()),
 	}
 	d.changed = true
 	d.attempt.Verifications[a] = &v
@@ -164,7 +159,7 @@ func (d *deciding) outcome(o Outcome) {
 	if current := d.attempt.Verifications[o.Attribute]; current != nil {
 		v.Provider, v.Detail, v.Generation, v.SentAt = current.Provider, current.Detail, current.Generation, current.SentAt
 	}
-	v.ExpireAt = d.facts.Now.Add(CodeLifetime)
+	v.ExpireAt = d.facts.Now.Add(d.settings.codeLifetime())
 	switch {
 	case o.Failure != "":
 		v.Failure = o.Failure

@@ -47,6 +47,14 @@ func drawSettings(t *rapid.T) engine.Settings {
 	return s
 }
 
+// drawWays draws how addresses may be verified, and how long challenges last.
+func drawWays(t *rapid.T, s engine.Settings) engine.Settings {
+	s.EmailStrategies = rapid.SampledFrom([][]engine.Strategy{nil, {engine.EmailCode}, {engine.EmailLink}, {engine.EmailCode, engine.EmailLink}}).Draw(t, "ways")
+	s.CodeLifetime = rapid.SampledFrom([]time.Duration{0, time.Minute, time.Hour}).Draw(t, "lifetime")
+	s.ResendInterval = rapid.SampledFrom([]time.Duration{0, 10 * time.Second, 10 * time.Minute}).Draw(t, "interval")
+	return s
+}
+
 // drawCommand draws a command of one to three parts, sensible or not. Nonces
 // are made of the given number, which is another one for every command.
 func drawCommand(t *rapid.T, number int) engine.Command {

@@ -37,6 +37,11 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	BotProtection struct {
+		Provider func(childComplexity int) int
+		SiteKey  func(childComplexity int) int
+	}
+
 	BotProtectionSettings struct {
 		Provider     func(childComplexity int) int
 		SecretKeySet func(childComplexity int) int
@@ -281,6 +286,7 @@ type ComplexityRoot struct {
 
 	PublicSettings struct {
 		AppName           func(childComplexity int) int
+		BotProtection     func(childComplexity int) int
 		ChainIds          func(childComplexity int) int
 		DefaultCountry    func(childComplexity int) int
 		Fields            func(childComplexity int) int
@@ -700,6 +706,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	ec := newExecutionContext(nil, e, nil)
 	_ = ec
 	switch typeName + "." + field {
+
+	case "BotProtection.provider":
+		if e.ComplexityRoot.BotProtection.Provider == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BotProtection.Provider(childComplexity), true
+	case "BotProtection.siteKey":
+		if e.ComplexityRoot.BotProtection.SiteKey == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BotProtection.SiteKey(childComplexity), true
 
 	case "BotProtectionSettings.provider":
 		if e.ComplexityRoot.BotProtectionSettings.Provider == nil {
@@ -1756,6 +1775,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PublicSettings.AppName(childComplexity), true
+	case "PublicSettings.botProtection":
+		if e.ComplexityRoot.PublicSettings.BotProtection == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PublicSettings.BotProtection(childComplexity), true
 	case "PublicSettings.chainIds":
 		if e.ComplexityRoot.PublicSettings.ChainIds == nil {
 			break
@@ -3387,8 +3412,8 @@ type Mutation {
 
   """
   Starts a verification: sends a code or a link, or says where to go or what to
-  sign; see ` + "`" + `challenge` + "`" + `. Starting the same again before ` + "`" + `resendAt` + "`" + `, or within 30
-  seconds, succeeds and leaves the challenge as it is.
+  sign; see ` + "`" + `challenge` + "`" + `. Starting the same again before ` + "`" + `resendAt` + "`" + `, or within the
+  settings' ` + "`" + `resendIntervalSeconds` + "`" + `, succeeds and leaves the challenge as it is.
   """
   signUpVerificationStart(input: SignUpVerificationStartInput!): SignUpVerificationStartPayload!
     @access(by: [CLIENT])
@@ -3744,7 +3769,10 @@ enum VerificationStatus {
 enum VerificationStrategy {
   "A six-digit code by email."
   EMAIL_CODE
-  "A link by email, with a code for those who open their mail elsewhere."
+  """
+  A link by email, with a code for those who open their mail elsewhere: it is part of
+  the link's mail, and may be offered, also where EMAIL_CODE cannot be started.
+  """
   EMAIL_LINK
   "A six-digit code by text message."
   PHONE_CODE
@@ -3803,6 +3831,12 @@ input SignUpCreateInput {
   unsafeMetadata: JSON
   "The ticket of an invitation, ` + "`" + `tkt_…` + "`" + `."
   ticket: String
+  """
+  What the provider's widget gave. Needed where ` + "`" + `publicSettings.botProtection` + "`" + ` is not
+  null, also with a ticket; ignored elsewhere. It is good for one call that is not
+  refused for anything else.
+  """
+  botToken: String
   "Verifications to start in the same call."
   startVerifications: [VerificationStartInput!]
   """
@@ -3961,6 +3995,14 @@ enum UserErrorCode {
   PASSWORD_TOO_COMMON
   "A password made of the name, address or app it is for."
   PASSWORD_FROM_CONTEXT
+  "A password known from breaches."
+  PASSWORD_BREACHED
+  "A bot token is needed; see ` + "`" + `publicSettings.botProtection` + "`" + `."
+  BOT_TOKEN_MISSING
+  "The provider did not take the bot token: used, expired, or made for another site."
+  BOT_TOKEN_REFUSED
+  "The provider that knows about the bot token did not answer; try again, with a new one."
+  BOT_CHECK_UNAVAILABLE
   "The settings do not have this field."
   FIELD_DISABLED
   "It belongs to an existing user."
@@ -4347,7 +4389,7 @@ input InvitationCreateInput {
   lastName: String
   "At most 8 KiB."
   publicMetadata: JSON
-  "One minute to a year; 30 days where left out."
+  "One minute to a year; the settings' ` + "`" + `invitationLifetimeSeconds` + "`" + ` where left out."
   expiresInSeconds: Int
   "Where ` + "`" + `url` + "`" + ` leads, one of ` + "`" + `allowedRedirects` + "`" + `; the ticket is added as the parameter ` + "`" + `ticket` + "`" + `."
   redirectUrl: String
@@ -4517,7 +4559,15 @@ type PublicSettings {
   phoneCountries: [String!]!
   "Whether test addresses and numbers take the code 424242."
   testMode: Boolean!
+  "Who tells people from programs when a sign-up is opened; null where nobody does."
+  botProtection: BotProtection
   version: Int!
+}
+
+"What a frontend needs to draw the provider's widget, which gives ` + "`" + `botToken` + "`" + `."
+type BotProtection {
+  provider: BotProtectionProvider!
+  siteKey: String!
 }
 
 type PublicField {
@@ -4602,7 +4652,10 @@ type InstanceSettings {
   "From its creation to its deadline."
   signUpLifetimeSeconds: Int!
   sessionLifetimeSeconds: Int!
-  "How long a code, a link, or another challenge can be answered."
+  """
+  How long a code, a link, or another challenge can be answered, and what was proven of
+  an existing user be transferred. A challenge that is out keeps its deadline.
+  """
   codeLifetimeSeconds: Int!
   "How long starting the same verification again sends nothing."
   resendIntervalSeconds: Int!
@@ -4746,7 +4799,10 @@ type EmailAddressSettings {
   required: Boolean!
   "Off: a claim is enough, and is stored as unverified."
   verifyAtSignUp: Boolean!
-  "The ways to verify that people may choose from."
+  """
+  The ways to verify that people may choose from, at sign-up. A challenge of another
+  way that is open may still be answered.
+  """
   strategies: [VerificationStrategy!]!
   "Whether addresses such as ` + "`" + `jane+news@example.com` + "`" + ` (RFC 5233) are taken. Test addresses are, in test mode."
   allowSubaddresses: Boolean!
@@ -4911,6 +4967,8 @@ enum SettingsWarningCode {
   ALL_COUNTRIES
   "Whether an address has an account shows, for nobody verifies the field."
   ENUMERATION_POSSIBLE
+  "The provider of the bot check cannot be asked: nobody can sign up."
+  BOT_CHECK_IMPOSSIBLE
 }
 
 "What is left out, or null, stays as it is."
@@ -5000,7 +5058,7 @@ input EmailAddressSettingsInput {
   enabled: Boolean
   required: Boolean
   verifyAtSignUp: Boolean
-  "Replaces the list: EMAIL_CODE, EMAIL_LINK or both."
+  "Replaces the list: EMAIL_CODE, EMAIL_LINK or both. Order and repetition mean nothing."
   strategies: [VerificationStrategy!]
   allowSubaddresses: Boolean
 }
@@ -5021,9 +5079,11 @@ input RestrictionSettingsInput {
 }
 
 input BotProtectionSettingsInput {
+  "Another provider than before needs its own secret key, best in the same call: that of the former is forgotten."
   provider: BotProtectionProvider
+  "1 to 255 characters on one line; empty only where the provider is NONE."
   siteKey: String
-  "Write only."
+  "Write only; an empty one removes it."
   secretKey: String
 }
 
@@ -5081,6 +5141,16 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // childFields_* functions provide shared child field context lookups.
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
+
+func (ec *executionContext) childFields_BotProtection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "provider":
+		return ec.fieldContext_BotProtection_provider(ctx, field)
+	case "siteKey":
+		return ec.fieldContext_BotProtection_siteKey(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BotProtection", field.Name)
+}
 
 func (ec *executionContext) childFields_BotProtectionSettings(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
@@ -5532,6 +5602,8 @@ func (ec *executionContext) childFields_PublicSettings(ctx context.Context, fiel
 		return ec.fieldContext_PublicSettings_phoneCountries(ctx, field)
 	case "testMode":
 		return ec.fieldContext_PublicSettings_testMode(ctx, field)
+	case "botProtection":
+		return ec.fieldContext_PublicSettings_botProtection(ctx, field)
 	case "version":
 		return ec.fieldContext_PublicSettings_version(ctx, field)
 	}
@@ -6827,6 +6899,52 @@ func (ec *executionContext) field___Type_fields_args(ctx context.Context, rawArg
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func (ec *executionContext) _BotProtection_provider(ctx context.Context, field graphql.CollectedField, obj *BotProtection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BotProtection_provider(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Provider, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v BotProtectionProvider) graphql.Marshaler {
+			return ec.marshalNBotProtectionProvider2stepwiseᚋgraphᚐBotProtectionProvider(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BotProtection_provider(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BotProtection", field, false, false, errors.New("field of type BotProtectionProvider does not have child fields"))
+}
+
+func (ec *executionContext) _BotProtection_siteKey(ctx context.Context, field graphql.CollectedField, obj *BotProtection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BotProtection_siteKey(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SiteKey, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BotProtection_siteKey(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BotProtection", field, false, false, errors.New("field of type String does not have child fields"))
+}
 
 func (ec *executionContext) _BotProtectionSettings_provider(ctx context.Context, field graphql.CollectedField, obj *BotProtectionSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -11396,6 +11514,38 @@ func (ec *executionContext) _PublicSettings_testMode(ctx context.Context, field 
 }
 func (ec *executionContext) fieldContext_PublicSettings_testMode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PublicSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _PublicSettings_botProtection(ctx context.Context, field graphql.CollectedField, obj *PublicSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PublicSettings_botProtection(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BotProtection, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *BotProtection) graphql.Marshaler {
+			return ec.marshalOBotProtection2ᚖstepwiseᚋgraphᚐBotProtection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PublicSettings_botProtection(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PublicSettings",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BotProtection(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _PublicSettings_version(ctx context.Context, field graphql.CollectedField, obj *PublicSettings) (ret graphql.Marshaler) {
@@ -19017,7 +19167,7 @@ func (ec *executionContext) unmarshalInputSignUpCreateInput(ctx context.Context,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"emailAddress", "phoneNumber", "username", "password", "firstName", "lastName", "legalAccepted", "unsafeMetadata", "ticket", "startVerifications", "idempotencyKey"}
+	fieldsInOrder := [...]string{"emailAddress", "phoneNumber", "username", "password", "firstName", "lastName", "legalAccepted", "unsafeMetadata", "ticket", "botToken", "startVerifications", "idempotencyKey"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -19087,6 +19237,13 @@ func (ec *executionContext) unmarshalInputSignUpCreateInput(ctx context.Context,
 				return it, err
 			}
 			it.Ticket = graphql.OmittableOf(data)
+		case "botToken":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("botToken"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.BotToken = graphql.OmittableOf(data)
 		case "startVerifications":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startVerifications"))
 			data, err := ec.unmarshalOVerificationStartInput2ᚕstepwiseᚋgraphᚐVerificationStartInputᚄ(ctx, v)
@@ -20048,6 +20205,49 @@ func (ec *executionContext) _VerificationChallenge(ctx context.Context, sel ast.
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var botProtectionImplementors = []string{"BotProtection"}
+
+func (ec *executionContext) _BotProtection(ctx context.Context, sel ast.SelectionSet, obj *BotProtection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, botProtectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BotProtection")
+		case "provider":
+			out.Values[i] = ec._BotProtection_provider(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "siteKey":
+			out.Values[i] = ec._BotProtection_siteKey(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
 
 var botProtectionSettingsImplementors = []string{"BotProtectionSettings"}
 
@@ -21895,6 +22095,11 @@ func (ec *executionContext) _PublicSettings(ctx context.Context, sel ast.Selecti
 		case "testMode":
 			out.Values[i] = ec._PublicSettings_testMode(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "botProtection":
+			out.Values[i] = ec._PublicSettings_botProtection(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "version":
@@ -26800,6 +27005,13 @@ func (ec *executionContext) marshalOBoolean2ᚖbool(ctx context.Context, sel ast
 	_ = ctx
 	res := graphql.MarshalBoolean(*v)
 	return res
+}
+
+func (ec *executionContext) marshalOBotProtection2ᚖstepwiseᚋgraphᚐBotProtection(ctx context.Context, sel ast.SelectionSet, v *BotProtection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._BotProtection(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOBotProtectionProvider2ᚖstepwiseᚋgraphᚐBotProtectionProvider(ctx context.Context, v any) (*BotProtectionProvider, error) {

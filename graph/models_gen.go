@@ -22,6 +22,12 @@ type VerificationChallenge interface {
 	IsVerificationChallenge()
 }
 
+// What a frontend needs to draw the provider's widget, which gives `botToken`.
+type BotProtection struct {
+	Provider BotProtectionProvider `json:"provider"`
+	SiteKey  string                `json:"siteKey"`
+}
+
 // Who opens a sign-up has to show that a person does.
 type BotProtectionSettings struct {
 	Provider BotProtectionProvider `json:"provider"`
@@ -31,9 +37,11 @@ type BotProtectionSettings struct {
 }
 
 type BotProtectionSettingsInput struct {
+	// Another provider than before needs its own secret key, best in the same call: that of the former is forgotten.
 	Provider graphql.Omittable[*BotProtectionProvider] `json:"provider,omitempty"`
-	SiteKey  graphql.Omittable[*string]                `json:"siteKey,omitempty"`
-	// Write only.
+	// 1 to 255 characters on one line; empty only where the provider is NONE.
+	SiteKey graphql.Omittable[*string] `json:"siteKey,omitempty"`
+	// Write only; an empty one removes it.
 	SecretKey graphql.Omittable[*string] `json:"secretKey,omitempty"`
 }
 
@@ -74,7 +82,8 @@ type EmailAddressSettings struct {
 	Required bool `json:"required"`
 	// Off: a claim is enough, and is stored as unverified.
 	VerifyAtSignUp bool `json:"verifyAtSignUp"`
-	// The ways to verify that people may choose from.
+	// The ways to verify that people may choose from, at sign-up. A challenge of another
+	// way that is open may still be answered.
 	Strategies []VerificationStrategy `json:"strategies"`
 	// Whether addresses such as `jane+news@example.com` (RFC 5233) are taken. Test addresses are, in test mode.
 	AllowSubaddresses bool `json:"allowSubaddresses"`
@@ -84,7 +93,7 @@ type EmailAddressSettingsInput struct {
 	Enabled        graphql.Omittable[*bool] `json:"enabled,omitempty"`
 	Required       graphql.Omittable[*bool] `json:"required,omitempty"`
 	VerifyAtSignUp graphql.Omittable[*bool] `json:"verifyAtSignUp,omitempty"`
-	// Replaces the list: EMAIL_CODE, EMAIL_LINK or both.
+	// Replaces the list: EMAIL_CODE, EMAIL_LINK or both. Order and repetition mean nothing.
 	Strategies        graphql.Omittable[[]VerificationStrategy] `json:"strategies,omitempty"`
 	AllowSubaddresses graphql.Omittable[*bool]                  `json:"allowSubaddresses,omitempty"`
 }
@@ -163,7 +172,8 @@ type InstanceSettings struct {
 	// From its creation to its deadline.
 	SignUpLifetimeSeconds  int `json:"signUpLifetimeSeconds"`
 	SessionLifetimeSeconds int `json:"sessionLifetimeSeconds"`
-	// How long a code, a link, or another challenge can be answered.
+	// How long a code, a link, or another challenge can be answered, and what was proven of
+	// an existing user be transferred. A challenge that is out keeps its deadline.
 	CodeLifetimeSeconds int `json:"codeLifetimeSeconds"`
 	// How long starting the same verification again sends nothing.
 	ResendIntervalSeconds int `json:"resendIntervalSeconds"`
@@ -294,7 +304,7 @@ type InvitationCreateInput struct {
 	LastName    graphql.Omittable[*string] `json:"lastName,omitempty"`
 	// At most 8 KiB.
 	PublicMetadata graphql.Omittable[map[string]any] `json:"publicMetadata,omitempty"`
-	// One minute to a year; 30 days where left out.
+	// One minute to a year; the settings' `invitationLifetimeSeconds` where left out.
 	ExpiresInSeconds graphql.Omittable[*int] `json:"expiresInSeconds,omitempty"`
 	// Where `url` leads, one of `allowedRedirects`; the ticket is added as the parameter `ticket`.
 	RedirectURL graphql.Omittable[*string] `json:"redirectUrl,omitempty"`
@@ -497,7 +507,9 @@ type PublicSettings struct {
 	PhoneCountries []string `json:"phoneCountries"`
 	// Whether test addresses and numbers take the code 424242.
 	TestMode bool `json:"testMode"`
-	Version  int  `json:"version"`
+	// Who tells people from programs when a sign-up is opened; null where nobody does.
+	BotProtection *BotProtection `json:"botProtection,omitempty"`
+	Version       int            `json:"version"`
 }
 
 type Query struct {
@@ -737,6 +749,10 @@ type SignUpCreateInput struct {
 	UnsafeMetadata graphql.Omittable[map[string]any] `json:"unsafeMetadata,omitempty"`
 	// The ticket of an invitation, `tkt_…`.
 	Ticket graphql.Omittable[*string] `json:"ticket,omitempty"`
+	// What the provider's widget gave. Needed where `publicSettings.botProtection` is not
+	// null, also with a ticket; ignored elsewhere. It is good for one call that is not
+	// refused for anything else.
+	BotToken graphql.Omittable[*string] `json:"botToken,omitempty"`
 	// Verifications to start in the same call.
 	StartVerifications graphql.Omittable[[]VerificationStartInput] `json:"startVerifications,omitempty"`
 	// A value of the client's choice, 1 to 128 characters. Sent again with the same
@@ -1511,6 +1527,8 @@ const (
 	SettingsWarningCodeAllCountries SettingsWarningCode = "ALL_COUNTRIES"
 	// Whether an address has an account shows, for nobody verifies the field.
 	SettingsWarningCodeEnumerationPossible SettingsWarningCode = "ENUMERATION_POSSIBLE"
+	// The provider of the bot check cannot be asked: nobody can sign up.
+	SettingsWarningCodeBotCheckImpossible SettingsWarningCode = "BOT_CHECK_IMPOSSIBLE"
 )
 
 var AllSettingsWarningCode = []SettingsWarningCode{
@@ -1524,11 +1542,12 @@ var AllSettingsWarningCode = []SettingsWarningCode{
 	SettingsWarningCodeNoAllowedRedirect,
 	SettingsWarningCodeAllCountries,
 	SettingsWarningCodeEnumerationPossible,
+	SettingsWarningCodeBotCheckImpossible,
 }
 
 func (e SettingsWarningCode) IsValid() bool {
 	switch e {
-	case SettingsWarningCodeUnverifiedClaims, SettingsWarningCodeCannotBeVerified, SettingsWarningCodeRequiredFlagNotHonoured, SettingsWarningCodeRestrictedWithoutTickets, SettingsWarningCodeWayDoubtful, SettingsWarningCodeWayImpossible, SettingsWarningCodeTestMode, SettingsWarningCodeNoAllowedRedirect, SettingsWarningCodeAllCountries, SettingsWarningCodeEnumerationPossible:
+	case SettingsWarningCodeUnverifiedClaims, SettingsWarningCodeCannotBeVerified, SettingsWarningCodeRequiredFlagNotHonoured, SettingsWarningCodeRestrictedWithoutTickets, SettingsWarningCodeWayDoubtful, SettingsWarningCodeWayImpossible, SettingsWarningCodeTestMode, SettingsWarningCodeNoAllowedRedirect, SettingsWarningCodeAllCountries, SettingsWarningCodeEnumerationPossible, SettingsWarningCodeBotCheckImpossible:
 		return true
 	}
 	return false
@@ -2380,6 +2399,14 @@ const (
 	UserErrorCodePasswordTooCommon UserErrorCode = "PASSWORD_TOO_COMMON"
 	// A password made of the name, address or app it is for.
 	UserErrorCodePasswordFromContext UserErrorCode = "PASSWORD_FROM_CONTEXT"
+	// A password known from breaches.
+	UserErrorCodePasswordBreached UserErrorCode = "PASSWORD_BREACHED"
+	// A bot token is needed; see `publicSettings.botProtection`.
+	UserErrorCodeBotTokenMissing UserErrorCode = "BOT_TOKEN_MISSING"
+	// The provider did not take the bot token: used, expired, or made for another site.
+	UserErrorCodeBotTokenRefused UserErrorCode = "BOT_TOKEN_REFUSED"
+	// The provider that knows about the bot token did not answer; try again, with a new one.
+	UserErrorCodeBotCheckUnavailable UserErrorCode = "BOT_CHECK_UNAVAILABLE"
 	// The settings do not have this field.
 	UserErrorCodeFieldDisabled UserErrorCode = "FIELD_DISABLED"
 	// It belongs to an existing user.
@@ -2512,6 +2539,10 @@ var AllUserErrorCode = []UserErrorCode{
 	UserErrorCodeUnsupportedNumber,
 	UserErrorCodePasswordTooCommon,
 	UserErrorCodePasswordFromContext,
+	UserErrorCodePasswordBreached,
+	UserErrorCodeBotTokenMissing,
+	UserErrorCodeBotTokenRefused,
+	UserErrorCodeBotCheckUnavailable,
 	UserErrorCodeFieldDisabled,
 	UserErrorCodeIdentifierTaken,
 	UserErrorCodeIdentifierNotAllowed,
@@ -2588,7 +2619,7 @@ var AllUserErrorCode = []UserErrorCode{
 
 func (e UserErrorCode) IsValid() bool {
 	switch e {
-	case UserErrorCodeEmpty, UserErrorCodeTooShort, UserErrorCodeTooLong, UserErrorCodeInvalidFormat, UserErrorCodeInvalidCharacter, UserErrorCodeMixedScripts, UserErrorCodeInvalidNumber, UserErrorCodeUnsupportedNumber, UserErrorCodePasswordTooCommon, UserErrorCodePasswordFromContext, UserErrorCodeFieldDisabled, UserErrorCodeIdentifierTaken, UserErrorCodeIdentifierNotAllowed, UserErrorCodeSubaddressNotAllowed, UserErrorCodeUsernameReserved, UserErrorCodeCountryNotAllowed, UserErrorCodeProofNeeded, UserErrorCodeValueMissing, UserErrorCodeStrategyNotAvailable, UserErrorCodeCannotDeliver, UserErrorCodeDeliveryFailed, UserErrorCodeAlreadyVerified, UserErrorCodeVerificationNotStarted, UserErrorCodeVerificationExpired, UserErrorCodeTooManyGuesses, UserErrorCodeCodeIncorrect, UserErrorCodeProviderEmailNotVerified, UserErrorCodeBelongsToExistingUser, UserErrorCodeProviderNotEnabled, UserErrorCodeProviderUnavailable, UserErrorCodeProviderAccessDenied, UserErrorCodeProviderRefused, UserErrorCodeProviderExchangeFailed, UserErrorCodeProviderIssuerMismatch, UserErrorCodeProviderTokenInvalid, UserErrorCodeRedirectNotAllowed, UserErrorCodeOriginNotAllowed, UserErrorCodeChainNotAllowed, UserErrorCodeBegunElsewhere, UserErrorCodeWalletAddressInvalid, UserErrorCodeSiweMalformed, UserErrorCodeSiweDomainMismatch, UserErrorCodeSiweAddressMismatch, UserErrorCodeSiweStatementMismatch, UserErrorCodeSiweURIMismatch, UserErrorCodeSiweVersionMismatch, UserErrorCodeSiweChainMismatch, UserErrorCodeSiweNonceMismatch, UserErrorCodeSiweIssuedAtMismatch, UserErrorCodeSiweExpirationMismatch, UserErrorCodeSiweNotBeforeMismatch, UserErrorCodeSiweRequestIDMismatch, UserErrorCodeSiweResourcesMismatch, UserErrorCodeSignatureMalformed, UserErrorCodeSignatureHighS, UserErrorCodeSignatureMismatch, UserErrorCodeTicketInvalid, UserErrorCodeInvitationNotFound, UserErrorCodeCredentialsInvalid, UserErrorCodeNothingToTransfer, UserErrorCodeWebhookEndpointNotFound, UserErrorCodeWebhookDeliveryNotFound, UserErrorCodeSignUpNotFound, UserErrorCodeSignUpComplete, UserErrorCodeSignUpAbandoned, UserErrorCodeSignUpRestricted, UserErrorCodeSettingsChanged, UserErrorCodeRateLimited, UserErrorCodeBusy, UserErrorCodeConflict, UserErrorCodeIdempotencyKeyReused, UserErrorCodeSessionNotFound, UserErrorCodeSessionEnded, UserErrorCodeUserNotFound, UserErrorCodeExternalIDTaken, UserErrorCodeStaleVersion, UserErrorCodeWayImpossible, UserErrorCodeNoIdentifier, UserErrorCodeRequiredButDisabled, UserErrorCodeFeatureRequiresProgressiveSignUp, UserErrorCodeNoWayBack, UserErrorCodeOutOfRange:
+	case UserErrorCodeEmpty, UserErrorCodeTooShort, UserErrorCodeTooLong, UserErrorCodeInvalidFormat, UserErrorCodeInvalidCharacter, UserErrorCodeMixedScripts, UserErrorCodeInvalidNumber, UserErrorCodeUnsupportedNumber, UserErrorCodePasswordTooCommon, UserErrorCodePasswordFromContext, UserErrorCodePasswordBreached, UserErrorCodeBotTokenMissing, UserErrorCodeBotTokenRefused, UserErrorCodeBotCheckUnavailable, UserErrorCodeFieldDisabled, UserErrorCodeIdentifierTaken, UserErrorCodeIdentifierNotAllowed, UserErrorCodeSubaddressNotAllowed, UserErrorCodeUsernameReserved, UserErrorCodeCountryNotAllowed, UserErrorCodeProofNeeded, UserErrorCodeValueMissing, UserErrorCodeStrategyNotAvailable, UserErrorCodeCannotDeliver, UserErrorCodeDeliveryFailed, UserErrorCodeAlreadyVerified, UserErrorCodeVerificationNotStarted, UserErrorCodeVerificationExpired, UserErrorCodeTooManyGuesses, UserErrorCodeCodeIncorrect, UserErrorCodeProviderEmailNotVerified, UserErrorCodeBelongsToExistingUser, UserErrorCodeProviderNotEnabled, UserErrorCodeProviderUnavailable, UserErrorCodeProviderAccessDenied, UserErrorCodeProviderRefused, UserErrorCodeProviderExchangeFailed, UserErrorCodeProviderIssuerMismatch, UserErrorCodeProviderTokenInvalid, UserErrorCodeRedirectNotAllowed, UserErrorCodeOriginNotAllowed, UserErrorCodeChainNotAllowed, UserErrorCodeBegunElsewhere, UserErrorCodeWalletAddressInvalid, UserErrorCodeSiweMalformed, UserErrorCodeSiweDomainMismatch, UserErrorCodeSiweAddressMismatch, UserErrorCodeSiweStatementMismatch, UserErrorCodeSiweURIMismatch, UserErrorCodeSiweVersionMismatch, UserErrorCodeSiweChainMismatch, UserErrorCodeSiweNonceMismatch, UserErrorCodeSiweIssuedAtMismatch, UserErrorCodeSiweExpirationMismatch, UserErrorCodeSiweNotBeforeMismatch, UserErrorCodeSiweRequestIDMismatch, UserErrorCodeSiweResourcesMismatch, UserErrorCodeSignatureMalformed, UserErrorCodeSignatureHighS, UserErrorCodeSignatureMismatch, UserErrorCodeTicketInvalid, UserErrorCodeInvitationNotFound, UserErrorCodeCredentialsInvalid, UserErrorCodeNothingToTransfer, UserErrorCodeWebhookEndpointNotFound, UserErrorCodeWebhookDeliveryNotFound, UserErrorCodeSignUpNotFound, UserErrorCodeSignUpComplete, UserErrorCodeSignUpAbandoned, UserErrorCodeSignUpRestricted, UserErrorCodeSettingsChanged, UserErrorCodeRateLimited, UserErrorCodeBusy, UserErrorCodeConflict, UserErrorCodeIdempotencyKeyReused, UserErrorCodeSessionNotFound, UserErrorCodeSessionEnded, UserErrorCodeUserNotFound, UserErrorCodeExternalIDTaken, UserErrorCodeStaleVersion, UserErrorCodeWayImpossible, UserErrorCodeNoIdentifier, UserErrorCodeRequiredButDisabled, UserErrorCodeFeatureRequiresProgressiveSignUp, UserErrorCodeNoWayBack, UserErrorCodeOutOfRange:
 		return true
 	}
 	return false
@@ -2700,7 +2731,8 @@ type VerificationStrategy string
 const (
 	// A six-digit code by email.
 	VerificationStrategyEmailCode VerificationStrategy = "EMAIL_CODE"
-	// A link by email, with a code for those who open their mail elsewhere.
+	// A link by email, with a code for those who open their mail elsewhere: it is part of
+	// the link's mail, and may be offered, also where EMAIL_CODE cannot be started.
 	VerificationStrategyEmailLink VerificationStrategy = "EMAIL_LINK"
 	// A six-digit code by text message.
 	VerificationStrategyPhoneCode VerificationStrategy = "PHONE_CODE"

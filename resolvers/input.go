@@ -79,7 +79,7 @@ func createInput(in graph.SignUpCreateInput) signup.Input {
 	return signup.Input{
 		EmailAddress: text(in.EmailAddress), PhoneNumber: text(in.PhoneNumber), Username: text(in.Username),
 		Password: text(in.Password), FirstName: text(in.FirstName), LastName: text(in.LastName),
-		LegalAccepted: consent(in.LegalAccepted), UnsafeMetadata: metadata(in.UnsafeMetadata), Ticket: ticket(in.Ticket),
+		LegalAccepted: consent(in.LegalAccepted), UnsafeMetadata: metadata(in.UnsafeMetadata), Ticket: ticket(in.Ticket), BotToken: value(in.BotToken),
 		Start: starts(in.StartVerifications.Value()), IdempotencyKey: idempotencyKey(in.IdempotencyKey),
 	}
 }

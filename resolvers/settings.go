@@ -32,6 +32,9 @@ func publicSettings(s signup.InstanceSettings, can engine.Capabilities) *graph.P
 	if s.LegalConsent.Enabled {
 		g.LegalConsent = &graph.LegalConsent{DocumentVersion: s.LegalConsent.DocumentVersion, DocumentURL: orNil(s.LegalConsent.DocumentURL)}
 	}
+	if b := s.BotProtection; b.Provider != signup.BotNone {
+		g.BotProtection = &graph.BotProtection{Provider: graph.BotProtectionProvider(b.Provider), SiteKey: b.SiteKey}
+	}
 	for _, p := range s.ExternalAccount.Providers {
 		if p.Enabled {
 			g.Providers = append(g.Providers, graph.PublicProvider{Name: p.Name, DisplayName: p.DisplayName, Preset: preset(p.Preset)})
@@ -46,7 +49,7 @@ func publicSettings(s signup.InstanceSettings, can engine.Capabilities) *graph.P
 			Field: graph.SignUpField(a.String()), Required: requirements.Fields[a].Required,
 			VerifyAtSignUp: requirements.Fields[a].Verify, Strategies: []graph.VerificationStrategy{},
 		}
-		for _, strategy := range can.Strategies(a) {
+		for _, strategy := range requirements.Offered(a, can) {
 			f.Strategies = append(f.Strategies, graph.VerificationStrategy(strategy))
 		}
 		g.Fields = append(g.Fields, f)

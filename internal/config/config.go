@@ -50,9 +50,13 @@ type Config struct {
 	SMSAccountSID  string
 	SMSAuthToken   string
 	SMSFrom        string
-	Playground     bool
-	Introspection  bool
-	LogFormat      string
+	// BreachedPasswordsURL is where the range interface is, without a slash at the end.
+	BreachedPasswordsURL *url.URL
+	// BotCheckURL takes the place of the providers' addresses; empty but in tests.
+	BotCheckURL   string
+	Playground    bool
+	Introspection bool
+	LogFormat     string
 
 	getenv func(string) string // for the secrets that the settings file names
 }
@@ -106,6 +110,8 @@ var settings = []setting{
 	{env: "SMS_ACCOUNT_SID", usage: "account at the text message service (development without it: /dev/outbox)", read: text(func(c *Config) *string { return &c.SMSAccountSID })},
 	{env: "SMS_AUTH_TOKEN", usage: "token of that account", secret: true, read: text(func(c *Config) *string { return &c.SMSAuthToken })},
 	{env: "SMS_FROM", usage: "sending number in E.164, or sender id", read: text(func(c *Config) *string { return &c.SMSFrom })},
+	{env: "BREACHED_PASSWORDS_URL", fallback: "https://api.pwnedpasswords.com", usage: "server with the range interface of Have I Been Pwned; asked where an instance's settings reject breached passwords", read: readBreachedPasswordsURL},
+	{env: "BOT_CHECK_URL", usage: "for tests in development: an address on this machine that is asked in place of the providers of bot protection", read: readBotCheckURL},
 	{env: "PLAYGROUND", usage: "true or false: serve /playground (default: in development)", read: readBool(func(c *Config) *bool { return &c.Playground })},
 	{env: "INTROSPECTION", usage: "true or false: let everybody introspect the schema (default: in development)", read: readBool(func(c *Config) *bool { return &c.Introspection })},
 	{env: "LOG_FORMAT", fallback: "text", usage: "text or json", read: choice(func(c *Config) *string { return &c.LogFormat }, "text", "json")},
@@ -184,6 +190,9 @@ func (c *Config) check() []error {
 		}
 		if c.SecretKey != "" && len(c.SecretKey) < 32 {
 			refuse("SECRET_KEY: is too short for production; 32 characters at least")
+		}
+		if c.BotCheckURL != "" {
+			refuse("BOT_CHECK_URL: is for tests in development; production asks the providers themselves")
 		}
 	}
 	wrong = append(wrong, c.checkSMTP()...)
@@ -316,6 +325,26 @@ func readPublicURL(c *Config, value string) error {
 		return errors.New("must be an address without a path, such as https://signup.example.com")
 	}
 	c.PublicURL = &url.URL{Scheme: u.Scheme, Host: u.Host}
+	return nil
+}
+
+// readBreachedPasswordsURL: part of a hash travels there, and what comes back is
+// believed.
+func readBreachedPasswordsURL(c *Config, value string) error {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || u.User != nil || strings.ContainsAny(value, "?#") || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		return errors.New("must be https, or http on a loopback address, without a query")
+	}
+	c.BreachedPasswordsURL = u
+	return nil
+}
+
+func readBotCheckURL(c *Config, value string) error {
+	u, err := url.Parse(value)
+	if err != nil || u.User != nil || u.Scheme != "https" && u.Scheme != "http" || !loopback(u.Hostname()) {
+		return errors.New("must be an address on this machine, such as http://127.0.0.1:9000/siteverify")
+	}
+	c.BotCheckURL = value
 	return nil
 }
 

@@ -48,6 +48,13 @@ const (
 	minBase   = 4 // code points that must be left without them
 )
 
+// IsCommon reports whether a password is among the first that others would try. What
+// is no password is not.
+func IsCommon(password string) bool {
+	normal, err := Normal(password)
+	return err == nil && isCommon(normal)
+}
+
 // isCommon reports whether a normalized password is on the list, is on the
 // list but for its case, trivial substitutions or a short tail of digits and
 // symbols, or is an obvious pattern.

@@ -70,7 +70,7 @@ func NewHasher(c Config) (*Hasher, error) {
 // Errors: ErrInvalid; ErrBusy; ctx's error if ctx was cancelled (a deadline
 // that passes in the queue is both ErrBusy and context.DeadlineExceeded).
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
-	normal, err := normalize(password)
+	normal, err := Normal(password)
 	if err != nil {
 		return "", err
 	}
@@ -94,7 +94,7 @@ func (h *Hasher) Verify(ctx context.Context, phc, password string) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	normal, err := normalize(password)
+	normal, err := Normal(password)
 	if err != nil {
 		return false, nil
 	}

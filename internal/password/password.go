@@ -30,8 +30,9 @@ var ErrInvalid = errors.New("password: empty, too large, or not valid text")
 // what 256 code points need in any normalization form people type.
 const maxBytes = 4096
 
-// normalize returns the form of a password that is measured and hashed.
-func normalize(password string) (string, error) {
+// Normal returns the form of a password that is measured, checked and hashed, or
+// ErrInvalid.
+func Normal(password string) (string, error) {
 	if password == "" || len(password) > maxBytes || !utf8.ValidString(password) || strings.ContainsRune(password, 0) {
 		return "", ErrInvalid
 	}

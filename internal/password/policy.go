@@ -29,6 +29,9 @@ type Problem struct {
 type Policy struct {
 	MinLength int
 	MaxLength int
+	// AllowCommon and AllowContext leave out the comparison with what everybody tries
+	// first, and with what is known of the person.
+	AllowCommon, AllowContext bool
 }
 
 // DefaultPolicy is the least that NIST SP 800-63B asks for where the password
@@ -47,7 +50,7 @@ func (p Policy) Check(password string, context ...string) []Problem {
 	if len(password) > maxBytes {
 		return []Problem{p.tooLong()}
 	}
-	normal, err := normalize(password)
+	normal, err := Normal(password)
 	if err != nil {
 		return []Problem{{CodeInvalid, "This password contains something that is not text."}}
 	}
@@ -58,10 +61,10 @@ func (p Policy) Check(password string, context ...string) []Problem {
 		return []Problem{p.tooLong()}
 	}
 	var problems []Problem
-	if isCommon(normal) {
+	if !p.AllowCommon && isCommon(normal) {
 		problems = append(problems, Problem{CodeTooCommon, "This password is among the first that others would try."})
 	}
-	if isMostly(normal, context) {
+	if !p.AllowContext && isMostly(normal, context) {
 		problems = append(problems, Problem{CodeContext, "Choose a password that is not made from your name, your address or the name of this service."})
 	}
 	return problems

@@ -142,7 +142,7 @@ func TestMessagesAreSentencesWithoutThePassword(t *testing.T) {
 func checkPolicyLaws(t interface{ Errorf(string, ...any) }, password, context string) {
 	got := DefaultPolicy.Check(password, context)
 	if len(got) == 0 {
-		if _, err := normalize(password); err != nil {
+		if _, err := Normal(password); err != nil {
 			t.Errorf("%+q is acceptable but cannot be hashed", password)
 		}
 	}
@@ -162,4 +162,40 @@ func FuzzPolicy(f *testing.F) {
 	f.Add("e\u0301e\u0301e\u0301e\u0301", "\xff@.")
 	f.Add("ﷺﷺ\x00", "@")
 	f.Fuzz(func(t *testing.T, password, context string) { checkPolicyLaws(t, password, context) })
+}
+
+// Each comparison can be left out; the lengths and what is no text cannot.
+func TestRulesLeftOut(t *testing.T) {
+	for _, tt := range []struct {
+		password              string
+		common, context, both []Code
+	}{
+		{"password123", nil, []Code{CodeTooCommon}, nil},
+		{"jane jane 1", []Code{CodeContext}, nil, nil},
+		{"short", []Code{CodeTooShort}, []Code{CodeTooShort}, []Code{CodeTooShort}},
+		{"with\x00nul inside", []Code{CodeInvalid}, []Code{CodeInvalid}, []Code{CodeInvalid}},
+	} {
+		for _, try := range []struct {
+			policy Policy
+			want   []Code
+		}{
+			{Policy{MinLength: 8, MaxLength: 256, AllowCommon: true}, tt.common},
+			{Policy{MinLength: 8, MaxLength: 256, AllowContext: true}, tt.context},
+			{Policy{MinLength: 8, MaxLength: 256, AllowCommon: true, AllowContext: true}, tt.both},
+		} {
+			if got := codes(try.policy.Check(tt.password, "Jane")); !slices.Equal(got, try.want) {
+				t.Errorf("%q with %+v: %v, want %v", tt.password, try.policy, got, try.want)
+			}
+		}
+	}
+}
+
+func TestIsCommon(t *testing.T) {
+	for password, want := range map[string]bool{
+		"P@ssw0rd2024": true, "ｐａｓｓｗｏｒｄ": true, "abababab": true, "seven purple otters": false, "": false, "password\x00": false, "password\xff": false,
+	} {
+		if got := IsCommon(password); got != want {
+			t.Errorf("IsCommon(%q) is %v", password, got)
+		}
+	}
 }

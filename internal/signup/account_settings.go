@@ -69,6 +69,7 @@ const providerSecretPurpose = "provider secret"
 // sealed returns the patch with its secrets encrypted; in clear they go no
 // further.
 func (p SettingsPatch) sealed(keys *Keys) SettingsPatch {
+	p.BotProtection = p.BotProtection.sealed(keys)
 	if p.ExternalAccount == nil {
 		return p
 	}

@@ -29,6 +29,8 @@ const (
 	noRedirect   = "NO_ALLOWED_REDIRECT"
 	allCountries = "ALL_COUNTRIES"
 	canBeFound   = "ENUMERATION_POSSIBLE"
+
+	botsUnchecked = "BOT_CHECK_IMPOSSIBLE"
 )
 
 func (s *Service) instanceSettings(c currentSettings) InstanceSettings {
@@ -49,6 +51,7 @@ func (s *Service) instanceSettings(c currentSettings) InstanceSettings {
 		warnings = append(warnings, engine.Finding{Code: canBeFound, Path: a.Setting() + ".verifyAtSignUp",
 			Message: "Whether an address has an account shows to anybody, for nobody has to verify it."})
 	}
+	warnings = append(warnings, s.botWarnings(c.BotProtection)...)
 	return InstanceSettings{c.Settings, c.Version, c.By, c.At.UTC(), warnings}
 }
 
@@ -84,6 +87,7 @@ func (s *Service) UpdateSettings(ctx context.Context, p Principal, patch Setting
 		}
 		next := current.Settings.Apply(patch)
 		next.ExternalAccount = next.ExternalAccount.keepingSecrets(current.ExternalAccount, s.keys)
+		next.BotProtection = next.BotProtection.keepingSecret(current.BotProtection, s.keys)
 		if problems := append(append(next.Check(), plain.checkKeys(next)...), patch.checkAuthor()...); len(problems) > 0 {
 			return s.instanceSettings(current), problems, nil
 		}

@@ -23,6 +23,7 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 	u.problems = append(u.problems, u.judgePassword(settings.Settings, a.Attempt)...)
 	u.problems = append(u.problems, u.judge(settings.Settings, a.Attempt)...)
 	u.problems = append(u.problems, c.turnedAway...)
+	u.problems = append(u.problems, c.lacksBotToken(settings.Settings)...)
 	if !c.lookedFor {
 		taken, err := s.taken(ctx, a.key.Instance, tellable(u.identifiers(), settings.concealed()))
 		if err != nil {
@@ -54,11 +55,15 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 		return engine.Decision{Attempt: a.Attempt, Verdict: engine.Evaluate(settings.Requirements(), a.Attempt)}, ordered(problems), nil
 	}
 	if len(problems) == 0 && u.command.Changes[engine.Password].Kind == engine.Give {
-		problem, err := c.hashPassword(ctx, u.password)
+		problem, err := c.hashPassword(ctx, u.password, settings.Settings)
 		if err != nil || problem != nil {
 			return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, problem, err
 		}
 		d.Attempt.Values[engine.Password].Key = c.sealedHash
+	}
+	// Before the budgets, which are others' too: a program must not spend them.
+	if problem := c.showsPerson(ctx, settings.Settings); problem != nil {
+		return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, problem, nil
 	}
 	if err := c.lookForOwners(ctx, &d, settings.Settings, a.key.Instance); err != nil {
 		return engine.Decision{}, nil, err
@@ -146,9 +151,12 @@ func (c *call) once(ctx context.Context, budgets []Budget, field []string, a eng
 	return nil, nil
 }
 
-func (c *call) hashPassword(ctx context.Context, plain string) ([]Problem, error) {
+func (c *call) hashPassword(ctx context.Context, plain string, settings Settings) ([]Problem, error) {
 	if c.sealedHash != "" {
 		return nil, nil
+	}
+	if settings.Password.RejectBreached && c.service.isBreached(ctx, plain) {
+		return []Problem{fieldProblem(engine.Password, CodePasswordBreached, breachedSentence)}, nil
 	}
 	hash, err := c.service.hasher.Hash(ctx, plain)
 	if errors.Is(err, password.ErrBusy) {

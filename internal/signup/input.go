@@ -39,6 +39,9 @@ type Input struct {
 	Start []Start
 	// Ticket is that of an invitation; on creation only.
 	Ticket string
+	// BotToken is what the widget of the bot check's provider gave; on creation only. A
+	// call that is made again may bring another.
+	BotToken string `json:"-"`
 	// IdempotencyKey is empty where none was given.
 	IdempotencyKey string
 }
@@ -189,7 +192,10 @@ func (u *understood) judgePassword(settings Settings, a engine.Attempt) []Proble
 			words = append(words, a.Values[attribute].Text)
 		}
 	}
-	policy := password.Policy{MinLength: settings.Password.MinLength, MaxLength: settings.Password.MaxLength}
+	policy := password.Policy{
+		MinLength: settings.Password.MinLength, MaxLength: settings.Password.MaxLength,
+		AllowCommon: !settings.Password.RejectCommon, AllowContext: !settings.Password.RejectContext,
+	}
 	var problems []Problem
 	for _, p := range policy.Check(u.password, words...) {
 		problems = append(problems, fieldProblem(engine.Password, passwordCodes[p.Code], p.Message))

@@ -15,7 +15,7 @@ import (
 type InvitationInput struct {
 	Input
 	PublicMetadata map[string]any
-	// ExpiresIn is how long the ticket is good for, DefaultInvitation where zero.
+	// ExpiresIn is how long the ticket is good for; as the settings say where zero.
 	ExpiresIn time.Duration
 	// RedirectURL is where the link leads, one of allowedRedirects; the ticket is
 	// added to it.
@@ -26,9 +26,8 @@ type InvitationInput struct {
 
 // Lifetimes of invitations.
 const (
-	DefaultInvitation = 30 * 24 * time.Hour
-	minInvitation     = time.Minute
-	maxInvitation     = 365 * 24 * time.Hour
+	minInvitation = time.Minute
+	maxInvitation = 365 * 24 * time.Hour
 )
 
 // NewInvitation is an invitation just made, with what admits its holder. The
@@ -106,7 +105,7 @@ func (s *Service) invitation(in InvitationInput, settings Settings, now time.Tim
 	}
 	lifetime := in.ExpiresIn
 	if lifetime == 0 {
-		lifetime = DefaultInvitation
+		lifetime = time.Duration(settings.InvitationLifetimeSeconds) * time.Second
 	}
 	if lifetime < minInvitation || lifetime > maxInvitation {
 		problems = append(problems, Problem{Code: CodeOutOfRange, Field: inputPath("expiresInSeconds"),

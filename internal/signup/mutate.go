@@ -95,6 +95,9 @@ type call struct {
 	answer answered
 	found  *engine.Outcome
 
+	// human: the provider of the bot check has taken the token.
+	human bool
+
 	// turnedAway is why nobody may begin who comes like this.
 	turnedAway []Problem
 
@@ -137,6 +140,9 @@ func (c *call) create(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	if out, made, err := c.madeBefore(ctx, settings); err != nil || made {
+		return out, err
+	}
 	for range maxTries {
 		now := s.now()
 		fresh := attempt{key: c.key()}
@@ -153,7 +159,7 @@ func (c *call) create(ctx context.Context) (Outcome, error) {
 			return Outcome{}, err
 		}
 		if len(problems) > 0 {
-			return Outcome{Problems: problems}, nil
+			return c.refusedAsBot(ctx, settings, problems)
 		}
 		c.apply(&fresh, d, settings, now)
 		record, err := fresh.record(1, now)

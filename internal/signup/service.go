@@ -40,7 +40,13 @@ type Config struct {
 	Accounts AccountProver
 	Wallets  WalletProver
 	Hasher   PasswordHasher
-	Keys     *Keys
+	// Breached knows passwords from breaches; where nil, a list that is part of this
+	// program stands in.
+	Breached BreachedPasswords
+	// Bots asks who tells people from programs; where nil, nobody can sign up while the
+	// settings want it.
+	Bots BotCheck
+	Keys *Keys
 	// Issuer is the service's public address, without a slash at the end, and the
 	// `iss` of session tokens.
 	Issuer string
@@ -69,6 +75,8 @@ type Service struct {
 	accounts    AccountProver
 	wallets     WalletProver
 	hasher      PasswordHasher
+	breached    BreachedPasswords
+	bots        BotCheck
 	keys        *Keys
 	issuer      string
 	development bool
@@ -84,6 +92,9 @@ type Service struct {
 	sending   *semaphore.Weighted
 	promised  sync.WaitGroup
 	decoy     atomic.Pointer[string]
+	// unaskedAt is when it was last logged that nobody could be asked about a password,
+	// in Unix milliseconds.
+	unaskedAt atomic.Int64
 }
 
 // New returns a service over the given ports.
@@ -91,7 +102,7 @@ func New(c Config) *Service {
 	s := &Service{
 		attempts: c.Attempts, hints: c.Hints, budgets: c.Budgets, directory: c.Directory,
 		messenger: c.Messenger, accounts: c.Accounts, wallets: c.Wallets, development: c.Development, pending: c.EventsPending, hasher: c.Hasher, keys: c.Keys, issuer: c.Issuer, can: c.Can,
-		clock: c.Now, log: c.Logger,
+		clock: c.Now, log: c.Logger, breached: c.Breached, bots: c.Bots,
 	}
 	s.can.ProveAccount, s.can.ProveWallet = c.Accounts != nil, c.Wallets != nil
 	if s.clock == nil {

@@ -179,7 +179,7 @@ func DefaultSettings() Settings {
 		AllowedRedirects:       []string{},
 		SignUpLifetimeSeconds:  int((24 * time.Hour).Seconds()),
 		SessionLifetimeSeconds: int((7 * 24 * time.Hour).Seconds()),
-		CodeLifetimeSeconds:    600, ResendIntervalSeconds: 30,
+		CodeLifetimeSeconds:    int(engine.CodeLifetime.Seconds()), ResendIntervalSeconds: int(engine.ResendInterval.Seconds()),
 		InvitationLifetimeSeconds: int((30 * 24 * time.Hour).Seconds()),
 	}
 }
@@ -191,6 +191,9 @@ func (s Settings) Requirements() engine.Settings {
 		LegalVersion: s.LegalConsent.DocumentVersion,
 		Restricted:   s.SignUpMode == ModeRestricted,
 		Restrictions: s.Restrictions.lookup,
+
+		EmailStrategies: s.EmailAddress.Strategies,
+		CodeLifetime:    s.codeLifetime(), ResendInterval: s.resendInterval(),
 	}
 	e.Fields[engine.EmailAddress] = engine.FieldSettings{Enabled: s.EmailAddress.Enabled, Required: s.EmailAddress.Required, Verify: s.EmailAddress.VerifyAtSignUp}
 	e.Fields[engine.PhoneNumber] = engine.FieldSettings{Enabled: s.PhoneNumber.Enabled, Required: s.PhoneNumber.Required, Verify: s.PhoneNumber.VerifyAtSignUp}
@@ -379,7 +382,9 @@ func (e EmailSettings) apply(p *EmailPatch) EmailSettings {
 		set(&e.Enabled, p.Enabled)
 		set(&e.Required, p.Required)
 		set(&e.VerifyAtSignUp, p.VerifyAtSignUp)
-		replace(&e.Strategies, p.Strategies)
+		if p.Strategies != nil {
+			e.Strategies = inOrder(p.Strategies)
+		}
 		set(&e.AllowSubaddresses, p.AllowSubaddresses)
 	}
 	return e
@@ -431,15 +436,6 @@ func (r RestrictionSettings) apply(p *RestrictionPatch) RestrictionSettings {
 	return r
 }
 
-func (b BotProtection) apply(p *BotProtectionPatch) BotProtection {
-	if p != nil {
-		set(&b.Provider, p.Provider)
-		set(&b.SiteKey, p.SiteKey)
-		set(&b.SealedSecret, p.sealedSecret)
-	}
-	return b
-}
-
 func (l SendingLimits) apply(p *SendingLimitsPatch) SendingLimits {
 	if p != nil {
 		set(&l.PerAddressPerHour, p.PerAddressPerHour)
@@ -469,7 +465,7 @@ func (s Settings) Check() []Problem {
 	between("username.maxLength", s.Username.MaxLength, min(max(1, s.Username.MinLength), 64), 64)
 	between("password.minLength", s.Password.MinLength, 8, 64)
 	between("password.maxLength", s.Password.MaxLength, 64, 256)
-	between("codeLifetimeSeconds", s.CodeLifetimeSeconds, 60, 3600)
+	between("codeLifetimeSeconds", s.CodeLifetimeSeconds, 60, int(maxCodeLifetime.Seconds()))
 	between("resendIntervalSeconds", s.ResendIntervalSeconds, 10, 600)
 	between("invitationLifetimeSeconds", s.InvitationLifetimeSeconds, 60, 365*24*3600)
 	between("sendingLimits.perAddressPerHour", s.SendingLimits.PerAddressPerHour, 1, 60)
@@ -521,7 +517,7 @@ func (s Settings) Check() []Problem {
 		}
 	}
 	s.checkLists(refuse)
-	for _, p := range s.ExternalAccount.check() {
+	for _, p := range slices.Concat(s.EmailAddress.check(), s.BotProtection.check(), s.ExternalAccount.check()) {
 		refuse(p.Code, p.Field[0], p.Message)
 	}
 	return found

@@ -51,6 +51,9 @@ func fill(random *rand.Rand, v reflect.Value, name string) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
+			if !v.Type().Field(i).IsExported() { // made of the others
+				continue
+			}
 			fill(random, v.Field(i), v.Type().Field(i).Name)
 		}
 	case reflect.Slice:
@@ -78,7 +81,7 @@ func fill(random *rand.Rand, v reflect.Value, name string) {
 func entries(name string) any {
 	switch name {
 	case "Strategies":
-		return []engine.Strategy{engine.EmailLink, engine.EmailCode}
+		return []engine.Strategy{engine.EmailCode, engine.EmailLink}
 	case "Countries":
 		return []string{"US", "DE"}
 	}

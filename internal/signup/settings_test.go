@@ -60,6 +60,10 @@ func TestPatchChangesWhatItNames(t *testing.T) {
 		"emailAddress.allowSubaddresses": "false", "phoneNumber.countries": `["DE"]`, "username.reserved": `["admin"]`,
 		"sendingLimits.perAddressPerHour": "6", "sendingLimits.emailsPerDay": "7", "sendingLimits.textMessagesPerDay": "8",
 		"sendingLimits.textMessagesPerRangePerHour": "9",
+		"codeLifetimeSeconds":                       "300", "resendIntervalSeconds": "60", "invitationLifetimeSeconds": "86400",
+		"emailAddress.strategies": `["EMAIL_LINK"]`,
+		"password.rejectCommon":   "false", "password.rejectContext": "false", "password.rejectBreached": "true",
+		"botProtection.provider": `"HCAPTCHA"`, "botProtection.siteKey": `"site-key"`,
 	} {
 		t.Run(path, func(t *testing.T) {
 			body := value
@@ -142,6 +146,20 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		{`{"signUpLifetimeSeconds": 604801}`, "OUT_OF_RANGE signUpLifetimeSeconds"},
 		{`{"sessionLifetimeSeconds": 0}`, "OUT_OF_RANGE sessionLifetimeSeconds"},
 		{`{"sessionLifetimeSeconds": 34560001}`, "OUT_OF_RANGE sessionLifetimeSeconds"},
+		{`{"codeLifetimeSeconds": 59}`, "OUT_OF_RANGE codeLifetimeSeconds"},
+		{`{"codeLifetimeSeconds": 3601}`, "OUT_OF_RANGE codeLifetimeSeconds"},
+		{`{"resendIntervalSeconds": 9}`, "OUT_OF_RANGE resendIntervalSeconds"},
+		{`{"resendIntervalSeconds": 601}`, "OUT_OF_RANGE resendIntervalSeconds"},
+		{`{"invitationLifetimeSeconds": 59}`, "OUT_OF_RANGE invitationLifetimeSeconds"},
+		{`{"invitationLifetimeSeconds": 31536001}`, "OUT_OF_RANGE invitationLifetimeSeconds"},
+		{`{"emailAddress": {"strategies": []}}`, "OUT_OF_RANGE emailAddress.strategies"},
+		{`{"emailAddress": {"strategies": ["EMAIL_CODE", "PHONE_CODE"]}}`, "INVALID_FORMAT emailAddress.strategies"},
+		{`{"emailAddress": {"strategies": ["email_code"]}}`, "INVALID_FORMAT emailAddress.strategies"},
+		{`{"botProtection": {"provider": "RECAPTCHA"}}`, "INVALID_FORMAT botProtection.provider"},
+		{`{"botProtection": {"provider": ""}}`, "INVALID_FORMAT botProtection.provider"},
+		{`{"botProtection": {"provider": "TURNSTILE"}}`, "INVALID_FORMAT botProtection.siteKey, EMPTY botProtection.secretKey"},
+		{`{"botProtection": {"provider": "HCAPTCHA", "siteKey": "a\nb"}}`, "INVALID_FORMAT botProtection.siteKey, EMPTY botProtection.secretKey"},
+		{`{"botProtection": {"siteKey": "` + strings.Repeat(long, 4) + `"}}`, "INVALID_FORMAT botProtection.siteKey"},
 		{`{"signUpMode": "OPEN"}`, "INVALID_FORMAT signUpMode"},
 		{`{"appName": ""}`, "INVALID_FORMAT appName"},
 		{`{"appName": "  "}`, "INVALID_FORMAT appName"},
@@ -184,6 +202,9 @@ func TestSettingsThatAreTaken(t *testing.T) {
 		`{"signUpLifetimeSeconds": 60, "sessionLifetimeSeconds": 60}`, `{"signUpLifetimeSeconds": 604800, "sessionLifetimeSeconds": 34560000}`,
 		`{"appName": "` + strings.Repeat("ä", 60) + `"}`, `{"defaultCountry": "de"}`, `{"defaultCountry": ""}`,
 		`{"legalConsent": {"documentUrl": ""}}`, `{"allowedOrigins": []}`, `{"allowedOrigins": ["http://localhost:3000", "https://app.example.com"]}`,
+		`{"codeLifetimeSeconds": 60, "resendIntervalSeconds": 10, "invitationLifetimeSeconds": 60}`,
+		`{"codeLifetimeSeconds": 3600, "resendIntervalSeconds": 600, "invitationLifetimeSeconds": 31536000}`,
+		`{"emailAddress": {"strategies": ["EMAIL_LINK"]}}`, `{"botProtection": {"siteKey": "kept for later"}}`, `{"botProtection": {"siteKey": ""}}`,
 		`{"expectedVersion": 7}`, `{"emailAddress": {}}`, `{"emailAddress": null, "appName": null, "allowedOrigins": null}`,
 	} {
 		if found := signup.DefaultSettings().Apply(patch(t, p)).Check(); len(found) > 0 {

@@ -161,6 +161,9 @@ var secretNames = map[reflect.Type]string{
 
 func settingsIn(list []setting, prefix string, group reflect.Value) []setting {
 	for i := range group.NumField() {
+		if !group.Type().Field(i).IsExported() { // made of the others
+			continue
+		}
 		path := prefix + group.Type().Field(i).Tag.Get("json")
 		value := group.Field(i)
 		providers, ok := value.Interface().([]ProviderSettings)

@@ -74,7 +74,7 @@ func (s *Service) StartSession(ctx context.Context, p Principal, address string)
 	test := isTestAddress(settings.Settings, a, who.Norm)
 	if !test {
 		budgets := []Budget{
-			{Key: "resend:" + p.Instance.ID + ":" + p.Client + ":" + who.Norm, Burst: 1, Every: engine.ResendInterval},
+			{Key: "resend:" + p.Instance.ID + ":" + p.Client + ":" + who.Norm, Burst: 1, Every: settings.resendInterval()},
 			ownBudget(p.Instance.ID, settings.SendingLimits, a, who.Norm),
 		}
 		if problem, err := s.takeAll(ctx, budgets, inputPath("identifier"), a); err != nil || problem != nil {
@@ -92,7 +92,7 @@ func (s *Service) StartSession(ctx context.Context, p Principal, address string)
 		}
 	}()
 	challenge := sessionChallenge{
-		Instance: p.Instance.ID, Client: p.Client, Attribute: a, Norm: who.Norm, Nonce: RandomText(idLength), ExpireAt: now.Add(engine.CodeLifetime),
+		Instance: p.Instance.ID, Client: p.Client, Attribute: a, Norm: who.Norm, Nonce: RandomText(idLength), ExpireAt: now.Add(settings.codeLifetime()),
 	}
 	owner, err := s.directory.Owner(ctx, p.Instance.ID, []Identifier{who})
 	switch {
@@ -110,7 +110,7 @@ func (s *Service) StartSession(ctx context.Context, p Principal, address string)
 	}
 	out := SessionChallenge{
 		ID: s.keys.signSessionChallenge(challenge), SentTo: mask(a, who.Norm),
-		ResendAt: now.Add(engine.ResendInterval), ExpireAt: challenge.ExpireAt,
+		ResendAt: now.Add(settings.resendInterval()), ExpireAt: challenge.ExpireAt,
 	}
 	if minted {
 		out.ClientToken = s.keys.ClientToken(p.Instance.ID, p.Client, 0)
@@ -181,7 +181,7 @@ func (s *Service) sessionByCode(ctx context.Context, p Principal, challengeID, c
 		return refuse(CodeInvalidFormat, "A code has six digits.")
 	}
 	// First what this challenge bears: what it does not must cost its address nothing.
-	guesses := Budget{Key: "guess:" + c.Nonce, Burst: engine.MaxGuesses, Every: engine.CodeLifetime}
+	guesses := Budget{Key: "guess:" + c.Nonce, Burst: engine.MaxGuesses, Every: maxCodeLifetime}
 	switch allowed, _, err := s.budgets.Take(ctx, now, guesses); {
 	case err != nil:
 		return SessionOutcome{}, unavailable(err)

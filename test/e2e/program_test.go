@@ -18,7 +18,8 @@ import (
 var settingNames = []string{
 	"ADDR", "PUBLIC_URL", "MODE", "DATA_DIR", "DATABASE_URL", "REDIS_URL", "APP_KEY", "SECRET_KEY", "PUBLISHABLE_KEY",
 	"SETTINGS_FILE", "SMTP_ADDR", "SMTP_USERNAME", "SMTP_PASSWORD", "SMTP_FROM", "SMTP_TLS",
-	"SMS_BASE_URL", "SMS_ACCOUNT_SID", "SMS_AUTH_TOKEN", "SMS_FROM", "PLAYGROUND", "INTROSPECTION", "LOG_FORMAT",
+	"SMS_BASE_URL", "SMS_ACCOUNT_SID", "SMS_AUTH_TOKEN", "SMS_FROM", "BREACHED_PASSWORDS_URL", "BOT_CHECK_URL",
+	"PLAYGROUND", "INTROSPECTION", "LOG_FORMAT",
 }
 
 // secretSettings cannot be given as flags, which other users of a machine see.
@@ -90,6 +91,10 @@ var badValues = []refusedStart{
 	{name: "SMS_BASE_URL without TLS", env: map[string]string{"SMS_BASE_URL": "http://sms.example.com", "SMS_ACCOUNT_SID": "AC1", "SMS_AUTH_TOKEN": "hunter2", "SMS_FROM": "+15005550006"}, names: []string{"SMS_BASE_URL"}, secret: "hunter2"},
 	{name: "SMS_AUTH_TOKEN without account", env: map[string]string{"SMS_AUTH_TOKEN": "hunter2", "SMS_FROM": "+15005550006"}, names: []string{"SMS_ACCOUNT_SID"}, secret: "hunter2"},
 	{name: "SMS_FROM with a line break", env: map[string]string{"SMS_ACCOUNT_SID": "AC1", "SMS_AUTH_TOKEN": "x", "SMS_FROM": "a\nb"}, names: []string{"SMS_FROM"}},
+	{name: "BREACHED_PASSWORDS_URL without TLS", env: map[string]string{"BREACHED_PASSWORDS_URL": "http://range.example.com"}, names: []string{"BREACHED_PASSWORDS_URL: must be https"}},
+	{name: "BREACHED_PASSWORDS_URL with credentials", env: map[string]string{"BREACHED_PASSWORDS_URL": "https://user:hunter2@range.example.com"}, names: []string{"BREACHED_PASSWORDS_URL: "}, secret: "hunter2"},
+	{name: "BREACHED_PASSWORDS_URL with a query", env: map[string]string{"BREACHED_PASSWORDS_URL": "https://range.example.com?key=hunter2"}, names: []string{"BREACHED_PASSWORDS_URL: "}, secret: "hunter2"},
+	{name: "BOT_CHECK_URL elsewhere", env: map[string]string{"BOT_CHECK_URL": "https://check.example.com/siteverify"}, names: []string{"BOT_CHECK_URL: must be an address on this machine"}},
 	{name: "PLAYGROUND", env: map[string]string{"PLAYGROUND": "yes"}, names: []string{"PLAYGROUND: must be true or false"}},
 	{name: "INTROSPECTION", env: map[string]string{"INTROSPECTION": "1"}, names: []string{"INTROSPECTION: must be true or false"}},
 	{name: "LOG_FORMAT", env: map[string]string{"LOG_FORMAT": "xml"}, names: []string{"LOG_FORMAT: must be text or json"}},
@@ -114,6 +119,7 @@ var unsafeSetUps = []refusedStart{
 	{name: "production without PUBLIC_URL", env: with(production(), "PUBLIC_URL", ""), names: []string{"PUBLIC_URL: is required in production"}},
 	{name: "production without TLS", env: with(production(), "PUBLIC_URL", "http://signup.example.com"), names: []string{"PUBLIC_URL: must be https"}},
 	{name: "production with a short secret key", env: with(production(), "SECRET_KEY", "sk_short0123"), names: []string{"SECRET_KEY: is too short"}, secret: "sk_short0123"},
+	{name: "production with the bot check of tests", env: with(production(), "BOT_CHECK_URL", "http://127.0.0.1:9/siteverify"), names: []string{"BOT_CHECK_URL: ", "production"}},
 	{name: "production with all of it", env: map[string]string{"MODE": "production"}, names: []string{"APP_KEY: ", "PUBLIC_URL: "}},
 }
 

@@ -127,9 +127,16 @@ func wrongSettings(long string) map[string][]any {
 		"expectedVersion": {0, -1, 999},
 		"changedBy":       {"", canary + "\n", strings.Repeat("a", 65), long},
 		"appName":         {"", "  ", canary + "\nBcc: x", strings.Repeat("a", 61), long},
-		"emailAddress":    {map[string]any{"enabled": false}, map[string]any{"enabled": false, "required": true}},
-		"phoneNumber":     append(wrongLists("countries", "DE", long, 301, "DEU", "XX", "1"), map[string]any{"enabled": false, "required": true}),
-		"firstName":       {map[string]any{"enabled": false, "required": true}},
+		"emailAddress": {
+			map[string]any{"enabled": false}, map[string]any{"enabled": false, "required": true}, map[string]any{"strategies": []any{}},
+			map[string]any{"strategies": []any{"EMAIL_CODE", "PHONE_CODE"}}, map[string]any{"strategies": []any{"TICKET"}},
+		},
+		"botProtection": {
+			map[string]any{"provider": "TURNSTILE"}, map[string]any{"provider": "HCAPTCHA", "siteKey": "", "secretKey": canary},
+			map[string]any{"provider": "TURNSTILE", "siteKey": "a", "secretKey": ""}, map[string]any{"siteKey": canary + "\n"}, map[string]any{"siteKey": long},
+		},
+		"phoneNumber": append(wrongLists("countries", "DE", long, 301, "DEU", "XX", "1"), map[string]any{"enabled": false, "required": true}),
+		"firstName":   {map[string]any{"enabled": false, "required": true}},
 		"web3Wallet": {
 			map[string]any{"enabled": false, "required": true}, map[string]any{"chainIds": []any{}}, map[string]any{"chainIds": []any{0}},
 			map[string]any{"chainIds": []any{-1}}, map[string]any{"chainIds": slices.Repeat([]any{1}, 101)},
@@ -155,6 +162,10 @@ func wrongSettings(long string) map[string][]any {
 			lengths("textMessagesPerDay", 0, 10_000_001), lengths("textMessagesPerRangePerHour", 0, 100_001)),
 		"signUpLifetimeSeconds":  {0, -1, 59, 7*24*3600 + 1},
 		"sessionLifetimeSeconds": {0, -1, 59, 400*24*3600 + 1},
+
+		"codeLifetimeSeconds":       {0, -1, 59, 3601},
+		"resendIntervalSeconds":     {0, -1, 9, 601},
+		"invitationLifetimeSeconds": {0, -1, 59, 365*24*3600 + 1},
 	}
 }
 

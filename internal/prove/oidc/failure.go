@@ -3,7 +3,6 @@ package oidc
 import (
 	"context"
 	"errors"
-	"net"
 	"net/netip"
 
 	"stepwise/engine"
@@ -20,24 +19,7 @@ func failed(code engine.Code, words string) error {
 // errors of the network and of time are passed on; all others may quote what was
 // sent or answered, and are replaced by the words.
 func unreachable(ctx context.Context, err error, words string) error {
-	cause := errors.New(words)
-	timeout, isNet := errors.AsType[net.Error](err)
-	operation, isOp := errors.AsType[*net.OpError](err)
-	switch {
-	case ctx.Err() != nil:
-		cause = ctx.Err()
-	case errors.Is(err, outbound.ErrPrivateAddress):
-		cause = outbound.ErrPrivateAddress
-	case errors.Is(err, outbound.ErrPlainHTTP):
-		cause = outbound.ErrPlainHTTP
-	case errors.Is(err, outbound.ErrTooLarge):
-		cause = outbound.ErrTooLarge
-	case isNet && timeout.Timeout():
-		cause = context.DeadlineExceeded
-	case isOp:
-		cause = operation
-	}
-	return &signup.ProofError{Code: signup.ProviderUnavailable, Cause: cause}
+	return &signup.ProofError{Code: signup.ProviderUnavailable, Cause: outbound.Reason(ctx, err, words)}
 }
 
 // isLoopback reports whether a host, given by name or address, is this machine.
