@@ -63,7 +63,7 @@ var mistakes = []mistake{
 	{"what was stored before the lists changed stands", "restrictions.go",
 		"if !s.admits(a, attribute, c.values[attribute].Key) {", "if false {", "TestRestrictionsChangeBlockersAndReasonsOnly"},
 	{"a way to verify that is not offered can be started", "verify.go",
-		"!slices.Contains(d.settings.Strategies(a), s.Strategy)", "slices.Contains(nil, s.Strategy)", "TestOnlyWaysOnTheListAreStartedAndOffered"},
+		"!slices.Contains(d.settings.Strategies(a), s.Strategy)", "slices.Contains([]Strategy{}, s.Strategy)", "TestOnlyWaysOnTheListAreStartedAndOffered"},
 	{"a challenge lives as long as any other instance's", "verify.go",
 		"SentAt: d.facts.Now, ResendAt: d.facts.Now.Add(d.settings.resendInterval()), ExpireAt: d.facts.Now.Add(d.settings.codeLifetime())",
 		"SentAt: d.facts.Now, ResendAt: d.facts.Now.Add(d.settings.resendInterval()), ExpireAt: d.facts.Now.Add(CodeLifetime)", "TestTimesOfAChallengeAreSettings"},

@@ -5079,7 +5079,7 @@ input RestrictionSettingsInput {
 }
 
 input BotProtectionSettingsInput {
-  "Another provider than before needs its own secret key, best in the same call: that of the former is forgotten."
+  "Another provider needs a secret key of its own, in the same call: that of the former is forgotten."
   provider: BotProtectionProvider
   "1 to 255 characters on one line; empty only where the provider is NONE."
   siteKey: String

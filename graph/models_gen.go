@@ -37,7 +37,7 @@ type BotProtectionSettings struct {
 }
 
 type BotProtectionSettingsInput struct {
-	// Another provider than before needs its own secret key, best in the same call: that of the former is forgotten.
+	// Another provider needs a secret key of its own, in the same call: that of the former is forgotten.
 	Provider graphql.Omittable[*BotProtectionProvider] `json:"provider,omitempty"`
 	// 1 to 255 characters on one line; empty only where the provider is NONE.
 	SiteKey graphql.Omittable[*string] `json:"siteKey,omitempty"`
