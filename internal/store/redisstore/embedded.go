@@ -68,7 +68,7 @@ func startEmbedded(logger *slog.Logger, clock func() time.Time) (*embedded, erro
 		return nil, fmt.Errorf("embedded Redis: %w", err)
 	}
 	_ = connection.Close()
-	if e.scripts, err = newInterpreter(e.server.Server(), createScript, loadScript, saveScript, takeScript, expireScript); err != nil {
+	if e.scripts, err = newInterpreter(e.server.Server(), createScript, loadScript, saveScript, takeScript, expireScript, registerScript, strikeScript); err != nil {
 		return nil, fmt.Errorf("embedded Redis: %w", err)
 	}
 	e.server.Server().SetPreHook(e.beforeCommand)
@@ -87,9 +87,11 @@ func startEmbedded(logger *slog.Logger, clock func() time.Time) (*embedded, erro
 
 // open returns a store on this server, as another process would have it.
 func (e *embedded) open(options Options) *Store {
-	return newStore(options, &redis.UniversalOptions{
+	s := newStore(options, &redis.UniversalOptions{
 		Addrs: []string{"embedded"}, Dialer: e.dial, PoolSize: embeddedConnections,
 	})
+	s.oneByOne = true
+	return s
 }
 
 func (e *embedded) dial(ctx context.Context, _, _ string) (net.Conn, error) {
