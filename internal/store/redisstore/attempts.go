@@ -30,7 +30,7 @@ func (s *Store) Create(ctx context.Context, key signup.AttemptKey, r signup.Reco
 	arguments := []any{millis(now), key.ID, encode(r), millis(r.ExpireAt), millis(formerExpireAt), slot.records(), slot.channels()}
 	keys, arguments = withMemory(slot, memory, keys, arguments)
 
-	value, err := s.runBoth(ctx, entryOf(key).enter(r.AbandonAt), call{createScript, keys, arguments})
+	value, err := s.runRegistering(ctx, entryOf(key).at(r.AbandonAt), call{createScript, keys, arguments})
 	if err != nil {
 		return "", nil, err
 	}
@@ -62,8 +62,8 @@ func (s *Store) hasten(ctx context.Context, key signup.AttemptKey, replaced stri
 		return
 	}
 	key.ID = replaced
-	enter := entryOf(key).enter(now)
-	_, _ = s.run(context.WithoutCancel(ctx), enter.script, enter.keys, enter.arguments...)
+	move := entryOf(key).at(now).call()
+	_, _ = s.run(context.WithoutCancel(ctx), move.script, move.keys, move.arguments...)
 }
 
 // Load implements [signup.Attempts].
@@ -125,7 +125,7 @@ func (s *Store) Save(ctx context.Context, key signup.AttemptKey, r signup.Record
 	var value any
 	var err error
 	if r.Lifecycle == engine.Complete {
-		value, err = s.runBoth(ctx, entryOf(key).strike(), save)
+		value, err = s.runRegistering(ctx, entryOf(key).struckOut(), save)
 	} else {
 		value, err = s.run(ctx, save.script, save.keys, save.arguments...)
 	}

@@ -90,7 +90,7 @@ func (e *embedded) open(options Options) *Store {
 	s := newStore(options, &redis.UniversalOptions{
 		Addrs: []string{"embedded"}, Dialer: e.dial, PoolSize: embeddedConnections,
 	})
-	s.oneByOne = true
+	s.local = e
 	return s
 }
 
@@ -136,6 +136,25 @@ func (e *embedded) answerExpired(peer *server.Peer, _ string, arguments []string
 		answer = 1
 	}
 	peer.WriteInt(answer)
+}
+
+// register does what the scripts register and strike do. It comes with every
+// create, of which as a script it would cost a third.
+func (e *embedded) register(r registration) {
+	e.scripts.mu.Lock() // or the register could expire in the middle
+	defer e.scripts.mu.Unlock()
+	if r.due.IsZero() {
+		_, _ = e.server.ZRem(r.key, r.member) // what is not there is struck out
+		return
+	}
+	// Errors say that something else has the name, which nothing has.
+	_, _ = e.server.ZAdd(r.key, float64(millis(r.due)), r.member)
+	expireAt := r.expireAt()
+	if kept, _ := e.server.ZScore(r.key, ""); kept < float64(millis(expireAt)) {
+		_, _ = e.server.ZAdd(r.key, float64(millis(expireAt)), "")
+		e.server.SetTTL(r.key, expireAt.Sub(e.clock()))
+		e.deadlines.set(r.key, millis(expireAt))
+	}
 }
 
 func (e *embedded) keepSweeping(ctx context.Context) {

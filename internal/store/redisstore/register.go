@@ -48,17 +48,27 @@ func attemptOf(instance, member string) (key signup.AttemptKey, ok bool) {
 	return signup.AttemptKey{Instance: instance, Client: client, ID: id}, ok
 }
 
-// expireAt is when a register may be forgotten in which something is due.
-func (entry) expireAt(due time.Time) time.Time {
-	return due.Add(registerRetention + registerStep - 1).Truncate(registerStep)
+// registration enters or moves a sign-up, or strikes it out where due is zero.
+type registration struct {
+	entry
+	due time.Time
 }
 
-// enter registers the sign-up, or moves it.
-func (e entry) enter(due time.Time) call {
-	return call{registerScript, []string{e.key}, []any{millis(due), e.member, millis(e.expireAt(due))}}
+func (e entry) at(due time.Time) registration { return registration{e, due} }
+
+func (e entry) struckOut() registration { return registration{entry: e} }
+
+func (r registration) call() call {
+	if r.due.IsZero() {
+		return call{strikeScript, []string{r.key}, []any{r.member}}
+	}
+	return call{registerScript, []string{r.key}, []any{millis(r.due), r.member, millis(r.expireAt())}}
 }
 
-func (e entry) strike() call { return call{strikeScript, []string{e.key}, []any{e.member}} }
+// expireAt is when the register may be forgotten.
+func (r registration) expireAt() time.Time {
+	return r.due.Add(registerRetention + registerStep - 1).Truncate(registerStep)
+}
 
 // Due implements [signup.Register].
 func (s *Store) Due(ctx context.Context, instance string, by time.Time, limit int) ([]signup.AttemptKey, error) {

@@ -95,20 +95,26 @@ type call struct {
 	arguments []any
 }
 
-// runBoth executes two scripts in one flush, on a cluster one to each server, and
-// returns what the second one says. What became of the first is not told.
-func (s *Store) runBoth(ctx context.Context, first, second call) (any, error) {
+// runRegistering executes a script, and in the same flush what it means for the
+// register; on a cluster each goes to its server. It returns what the script says:
+// where only the register fails, nobody is told.
+func (s *Store) runRegistering(ctx context.Context, r registration, c call) (any, error) {
+	if s.local != nil {
+		s.local.register(r)
+		return s.run(ctx, c.script, c.keys, c.arguments...)
+	}
 	ctx, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
 	}
+	calls := [2]call{r.call(), c}
 	var commands [2]once
-	for i, c := range []call{first, second} {
+	for i, c := range calls {
 		commands[i] = newCommand(ctx, "evalsha", c.script.hash, c.keys, c.arguments)
 	}
 	s.flush(ctx, commands[0], commands[1])
-	for i, c := range []call{first, second} {
+	for i, c := range calls {
 		if redis.HasErrorPrefix(commands[i].Err(), "NOSCRIPT") {
 			commands[i] = newCommand(ctx, "eval", c.script.source, c.keys, c.arguments)
 			_ = s.client.Process(ctx, commands[i]) // the command has the error

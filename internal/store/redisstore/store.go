@@ -69,8 +69,9 @@ type Store struct {
 	clock  func() time.Time
 	// embedded is the server this store brought along, nil where it did not.
 	embedded io.Closer
-	// oneByOne: the server is the embedded one, see flush.
-	oneByOne bool
+	// local is the embedded server, whoever brought it along; nil where Redis is
+	// elsewhere.
+	local *embedded
 }
 
 var _ signup.Pinger = (*Store)(nil)
@@ -155,7 +156,7 @@ func (s *Store) run(ctx context.Context, script script, keys []string, arguments
 // is no way to it to save, and with an answer that nobody reads yet it would not
 // read on.
 func (s *Store) flush(ctx context.Context, commands ...redis.Cmder) {
-	if s.oneByOne {
+	if s.local != nil {
 		for _, command := range commands {
 			_ = s.client.Process(ctx, command)
 		}
