@@ -62,8 +62,13 @@ func (s *Store) hasten(ctx context.Context, key signup.AttemptKey, replaced stri
 		return
 	}
 	key.ID = replaced
-	move := entryOf(key).at(now).call()
-	_, _ = s.run(context.WithoutCancel(ctx), move.script, move.keys, move.arguments...)
+	move := entryOf(key).at(now)
+	if s.local != nil {
+		s.local.register(move)
+		return
+	}
+	c := move.call()
+	_, _ = s.run(context.WithoutCancel(ctx), c.script, c.keys, c.arguments...)
 }
 
 // Load implements [signup.Attempts].

@@ -68,7 +68,7 @@ func startEmbedded(logger *slog.Logger, clock func() time.Time) (*embedded, erro
 		return nil, fmt.Errorf("embedded Redis: %w", err)
 	}
 	_ = connection.Close()
-	if e.scripts, err = newInterpreter(e.server.Server(), createScript, loadScript, saveScript, takeScript, expireScript, registerScript, strikeScript); err != nil {
+	if e.scripts, err = newInterpreter(e.server.Server(), createScript, loadScript, saveScript, takeScript, expireScript); err != nil {
 		return nil, fmt.Errorf("embedded Redis: %w", err)
 	}
 	e.server.Server().SetPreHook(e.beforeCommand)

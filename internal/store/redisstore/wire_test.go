@@ -187,8 +187,7 @@ func TestWritesAreNeverRepeated(t *testing.T) {
 			t.Errorf("after the lost reply: version %d, %v", r.Version, err)
 		}
 		// Two scripts in one flush are sent once each, too.
-		next := key
-		next.ID = "next"
+		next := signup.AttemptKey{Instance: "i", Client: rand.Text(), ID: "a"} // it may happen late, and replaces nobody's
 		sent = scriptsSent(proxy)
 		lose.Store(true)
 		if _, _, err := s.Create(t.Context(), next, newRecord(1), signup.Memory{}, time.Now(), time.Now()); err == nil || isPortError(err) || lose.Load() {
