@@ -125,6 +125,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	})
 	stopEvents := background(ctx, events.Run)
 	defer stopEvents()
+	defer background(ctx, service.KeepSettling)()
 	defer service.Wait()
 	if c.SettingsFile && !first.Created {
 		log.Info("SETTINGS_FILE is not applied: the instance has settings already, which instanceSettingsUpdate changes")

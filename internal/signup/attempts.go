@@ -25,6 +25,9 @@ type Record struct {
 	// EndedAt is when Create abandoned the record; otherwise as given.
 	EndedAt time.Time
 	Data    []byte
+	// AbandonAt is the time under which Create registers the sign-up. It is not
+	// kept with the record.
+	AbandonAt time.Time
 	// ExpireAt is when the store forgets the record.
 	ExpireAt time.Time
 }
@@ -59,11 +62,15 @@ var (
 
 // Attempts stores sign-ups and which one is its client's current one.
 //
-// Each method is one atomic step and one round trip to the store. Time comes
+// Each method is one atomic step and one round trip to the store; a Create that
+// replaces a sign-up takes two, and what it does to the register is a step of its
+// own. Time comes
 // with the arguments; nothing is kept beyond its ExpireAt, to the second.
 // Every method honours the context's deadline. After a successful write, every
 // process that watches the record gets a hint.
 type Attempts interface {
+	Register
+
 	// Create stores the first version of a sign-up and makes it the client's
 	// current one; r.Version is 1, and an id in use fails with ErrConflict. A former current one that is OPEN becomes ABANDONED: its
 	// version rises, its EndedAt is now, and it expires at formerExpireAt. One

@@ -56,6 +56,12 @@ func contents(t testing.TB, server *miniredis.Miniredis) map[string]string {
 			for _, field := range fields {
 				all[key] += field + server.HGet(key, field)
 			}
+		case "zset":
+			members, err := server.ZMembers(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[key] = strings.Join(members, " ")
 		default:
 			t.Fatalf("%s is a %s", key, kind)
 		}

@@ -98,7 +98,10 @@ func (a attempt) record(version int64, now time.Time) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	return Record{Version: version, Lifecycle: a.Attempt.Lifecycle, Data: data, ExpireAt: a.expireAt(now)}, nil
+	return Record{
+		Version: version, Lifecycle: a.Attempt.Lifecycle, Data: data,
+		AbandonAt: a.Attempt.AbandonAt, ExpireAt: a.expireAt(now),
+	}, nil
 }
 
 // finalRetention is how long a final sign-up can still be read.

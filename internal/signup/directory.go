@@ -134,6 +134,8 @@ type Creation struct {
 	PasswordHash string // PHC string, or empty
 	Session      Session
 	Events       []Event
+	// Shape is that of the sign-up, under which it is counted; opaque here.
+	Shape string
 }
 
 // Converted is the outcome of a conversion, the same for every retry.
@@ -203,12 +205,13 @@ type SigningKey struct {
 }
 
 // Directory is the durable store: instances, settings, users, sessions,
-// conversions, invitations and webhooks. What it acknowledges survives a crash.
+// conversions and their counts, invitations and webhooks. What it acknowledges survives a crash.
 // Times are kept to the millisecond. Every method honours the context's deadline.
 type Directory interface {
 	Invitations
 	Webhooks
 	Returning
+	Shapes
 
 	// EnsureInstance creates the first instance with version 1 of its settings
 	// unless there is one already, and returns the one there is. Of several
@@ -235,12 +238,12 @@ type Directory interface {
 
 	// Convert creates user, identifiers, password, session, events and the
 	// conversion itself together, or nothing; the client's generation rises by
-	// one. An invitation that Build was given is marked as used at c.At by the new
-	// user, unless it was used or revoked or has expired by then: no other
-	// conversion can have it. A conversion made before is returned as it was. It
-	// fails with
-	// ErrNotSatisfied or a *TakenError; either is durable, and every later call
-	// with the same Try fails too.
+	// one, and so does the count of the creation's shape. An invitation that Build
+	// was given is marked as used at c.At by the new user, unless it was used or
+	// revoked or has expired by then: no other conversion can have it. A conversion
+	// made before is returned as it was. It fails with ErrNotSatisfied or a
+	// *TakenError; either is durable, and every later call with the same Try fails
+	// too.
 	Convert(ctx context.Context, c Conversion) (Converted, error)
 
 	User(ctx context.Context, instance, id string) (User, error)

@@ -104,6 +104,34 @@ func (f faultyPorts) Save(ctx context.Context, key signup.AttemptKey, r signup.R
 	return f.do("Attempts.Save", func() error { return f.real.Attempts.Save(ctx, key, r, memory, quiet) })
 }
 
+func (f faultyPorts) Due(ctx context.Context, instance string, by time.Time, limit int) (due []signup.AttemptKey, err error) {
+	err = f.do("Register.Due", func() (err error) {
+		due, err = f.real.Attempts.Due(ctx, instance, by, limit)
+		return err
+	})
+	return due, err
+}
+
+func (f faultyPorts) Live(ctx context.Context, instance, cursor string, limit int) (page []signup.AttemptKey, next string, err error) {
+	err = f.do("Register.Live", func() (err error) {
+		page, next, err = f.real.Attempts.Live(ctx, instance, cursor, limit)
+		return err
+	})
+	return page, next, err
+}
+
+func (f faultyPorts) Forget(ctx context.Context, instance string, keys []signup.AttemptKey) error {
+	return f.do("Register.Forget", func() error { return f.real.Attempts.Forget(ctx, instance, keys) })
+}
+
+func (f faultyPorts) LoadMany(ctx context.Context, keys []signup.AttemptKey) (records []signup.KeyedRecord, err error) {
+	err = f.do("Register.LoadMany", func() (err error) {
+		records, err = f.real.Attempts.LoadMany(ctx, keys)
+		return err
+	})
+	return records, err
+}
+
 func (f faultyPorts) Take(ctx context.Context, now time.Time, budgets ...signup.Budget) (allowed bool, retryAt time.Time, err error) {
 	err = f.do("Budgets.Take", func() (err error) {
 		allowed, retryAt, err = f.real.Budgets.Take(ctx, now, budgets...)
@@ -177,6 +205,14 @@ func (f faultyDirectory) Convert(ctx context.Context, c signup.Conversion) (done
 		return signup.Converted{}, err
 	}
 	return done, err
+}
+
+func (f faultyDirectory) CountAbandoned(ctx context.Context, instance string, now time.Time, ended []signup.EndedAttempt) (n int, err error) {
+	err = f.do("Directory.CountAbandoned", func() (err error) {
+		n, err = f.Directory.CountAbandoned(ctx, instance, now, ended)
+		return err
+	})
+	return n, err
 }
 
 // faultyAccounts lets a provider be out of reach, and a process die with its answer.

@@ -40,11 +40,13 @@ func simulateAll(t *testing.T, ordinary uint64, settings string, simulate func(*
 			w := newWorld(t, settings)
 			for seed := first + from; seed < first+min(from+perWorld, seeds); seed++ {
 				simulate(w, seed)
+				w.sweep() // as one would have been often by now
 				if t.Failed() {
 					t.Fatalf("SEED=%d fails", seed)
 				}
 			}
 			w.wantNoHalves()
+			w.wantEachInOneBucket()
 		})
 	}
 }
@@ -95,7 +97,7 @@ func (w *world) simulate(seed uint64) {
 	actors := []func(*process){s.checks("jane's tab", jane), s.checks("jane's other tab", jane)}
 	further := []func(*process){
 		s.updates("jane's third tab", jane), s.startsOver("jane's fourth tab", jane),
-		s.checks("joan", joan), s.reads(mine), s.demandsName(),
+		s.checks("joan", joan), s.reads(mine), s.demandsName(), s.settles(),
 	}
 	s.random.Shuffle(len(further), func(i, j int) { further[i], further[j] = further[j], further[i] })
 	actors = append(actors, further[:s.random.IntN(4)]...)
@@ -117,6 +119,7 @@ func (s *simulation) begin() *browser {
 	s.Helper()
 	c := s.client()
 	wantProblems(s, c.create(withEmail(s.address)))
+	s.sweep()                  // nobody waits as long as an hour with it
 	s.clock.advance(time.Hour) // the address's budgets refill
 	c.start(engine.EmailCode)
 	return &browser{token: c.token, code: s.mail.code(s, s.address)}
@@ -250,6 +253,14 @@ func (s *simulation) reads(id string) func(*process) {
 			}
 			s.answers = append(s.answers, answer{"backend", signup.Outcome{SignUp: seen}, err, existed, false})
 		}
+	}
+}
+
+// settles is a sweeper that comes along.
+func (s *simulation) settles() func(*process) {
+	return func(p *process) {
+		n, err := p.SettleAbandoned(s.Context())
+		s.log = append(s.log, fmt.Sprintf("sweeper: %d, %v, dead %v", n, err, p.dead))
 	}
 }
 

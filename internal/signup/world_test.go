@@ -117,6 +117,25 @@ type world struct {
 	config    signup.Config
 	service   *signup.Service
 	rows      *sql.DB // what the port has no way to ask
+	opened    *opened
+}
+
+// opened counts the sign-ups that were stored, whoever heard of it. It is the store
+// of attempts of all services.
+type opened struct {
+	*redisstore.Store
+	mu sync.Mutex
+	n  int
+}
+
+func (o *opened) Create(ctx context.Context, key signup.AttemptKey, r signup.Record, memory signup.Memory, now, formerExpireAt time.Time) (string, *signup.Remembered, error) {
+	replaced, remembered, err := o.Store.Create(ctx, key, r, memory, now, formerExpireAt)
+	if err == nil && remembered == nil {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.n++
+	}
+	return replaced, remembered, err
 }
 
 // masterKey is what APP_KEY would hold.
@@ -138,6 +157,7 @@ func openWorld(t testing.TB, settings string, c *clock, now func() time.Time) *w
 	w.redis, err = redisstore.OpenEmbedded(t.Context(), redisstore.Options{Clock: now, Logger: quiet})
 	w.must(err)
 	t.Cleanup(func() { w.noError(w.redis.Close()) })
+	w.opened = &opened{Store: w.redis}
 	w.directory, err = sqlstore.Open(t.Context(), sqlstore.Options{URL: w.path, Logger: quiet, Now: now})
 	w.must(err)
 	t.Cleanup(func() { w.noError(w.directory.Close()) })
@@ -148,7 +168,7 @@ func openWorld(t testing.TB, settings string, c *clock, now func() time.Time) *w
 	hasher, err := password.NewHasher(password.Config{Params: password.Params{MemoryKiB: 8, Time: 1, Parallelism: 1}, MaxQueue: 1000})
 	w.must(err)
 	w.config = signup.Config{
-		Attempts: w.redis, Hints: w.redis, Budgets: w.redis, Directory: w.directory, Messenger: w.mail,
+		Attempts: w.opened, Hints: w.redis, Budgets: w.redis, Directory: w.directory, Messenger: w.mail,
 		Hasher: hasher, Keys: w.keys, Issuer: "http://localhost:8080", Now: now, Logger: quiet,
 		Can: engine.Capabilities{SendEmail: true, SendSMS: true}, Accounts: w.accounts, Wallets: siwe.Prover{}, Development: true,
 	}

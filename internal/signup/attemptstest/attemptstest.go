@@ -71,7 +71,7 @@ type test struct {
 	needs func(Backend) bool
 }
 
-var tests = slices.Concat(recordTests, createTests, memoryTests, concurrencyTests, expiryTests, hintTests, budgetTests, failureTests)
+var tests = slices.Concat(recordTests, createTests, memoryTests, concurrencyTests, expiryTests, hintTests, budgetTests, registerTests, failureTests)
 
 // Frozen names the outage in which the store keeps its connections and answers
 // nothing until it goes on.
@@ -108,7 +108,7 @@ func current(key signup.AttemptKey) signup.AttemptKey {
 
 // record returns a record that lives for long.
 func (b Backend) record(version int64, data string) signup.Record {
-	return signup.Record{Version: version, Data: []byte(data), ExpireAt: b.in(lifetime)}
+	return signup.Record{Version: version, Data: []byte(data), AbandonAt: b.in(lifetime), ExpireAt: b.in(lifetime)}
 }
 
 // in returns a moment from now, in the precision in which times are kept.
@@ -171,7 +171,7 @@ func (b Backend) wantNone(t testing.TB, key signup.AttemptKey) {
 func (b Backend) wantExpiries(t testing.TB, after string) {
 	t.Helper()
 	for key, left := range b.Keys(t) {
-		if left <= 0 || left > 2*lifetime {
+		if left <= 0 || left > 2*lifetime+time.Hour {
 			t.Errorf("after %s: %s is kept for %v", after, key, left)
 		}
 	}
@@ -261,6 +261,21 @@ func operations(b Backend, key signup.AttemptKey) map[string]func(context.Contex
 		},
 		"Save": func(ctx context.Context) error {
 			return b.Attempts.Save(ctx, key, b.record(2, "changed"), noMemory, false)
+		},
+		"Due": func(ctx context.Context) error {
+			_, err := b.Attempts.Due(ctx, key.Instance, b.in(0), 10)
+			return err
+		},
+		"Live": func(ctx context.Context) error {
+			_, _, err := b.Attempts.Live(ctx, key.Instance, "", 10)
+			return err
+		},
+		"Forget": func(ctx context.Context) error {
+			return b.Attempts.Forget(ctx, key.Instance, []signup.AttemptKey{sibling(key)})
+		},
+		"LoadMany": func(ctx context.Context) error {
+			_, err := b.Attempts.LoadMany(ctx, []signup.AttemptKey{key, newKey()})
+			return err
 		},
 		"AnnounceSettings": func(ctx context.Context) error {
 			return b.Hints.AnnounceSettings(ctx, key.Instance)

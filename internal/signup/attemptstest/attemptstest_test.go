@@ -41,6 +41,11 @@ func TestSuiteDetectsBrokenStores(t *testing.T) {
 		{"A budget allows one more", allowsOneMore, budgetsAreExact},
 		{"A budget allows one more", allowsOneMore, parallelTakesStayWithinTheBudget},
 		{"Cancelled calls succeed", ignoresContexts, contextsAreHonoured},
+		{"Create registers nothing", registersNothing, registerNamesWhatIsDue},
+		{"Create registers nothing", registersNothing, registerListsAll},
+		{"A replaced one is due at its end", settlesLate, replacedOnesAreDue},
+		{"What is complete stays registered", registersForGood, completeOnesAreStruckOut},
+		{"Forget does nothing", registersForGood, registerForgets},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if failures := failuresOf(t, test.run, newModel(0)); len(failures) > 0 {
@@ -116,6 +121,9 @@ const (
 	hintsAtNobody
 	allowsOneMore
 	ignoresContexts
+	registersNothing
+	settlesLate
+	registersForGood
 )
 
 // model is the simplest store that keeps the promises, apart from its defect.
@@ -130,6 +138,8 @@ type model struct {
 	memories map[signup.AttemptKey]signup.Memory // by key with the memory's for an id
 	arrivals map[string]time.Time
 	watchers map[string]map[chan struct{}]bool
+	register map[signup.AttemptKey]time.Time
+	kept     map[string]time.Time // the register of an instance
 }
 
 func newModel(wrong defect) Backend {
@@ -138,6 +148,7 @@ func newModel(wrong defect) Backend {
 		records: make(map[signup.AttemptKey]signup.Record), former: make(map[signup.AttemptKey]signup.Record),
 		current: make(map[signup.AttemptKey]string), memories: make(map[signup.AttemptKey]signup.Memory),
 		arrivals: make(map[string]time.Time), watchers: make(map[string]map[chan struct{}]bool),
+		register: make(map[signup.AttemptKey]time.Time), kept: make(map[string]time.Time),
 	}
 	p := Process{m, m, m}
 	return Backend{Process: p, Other: p, Now: m.Now, Advance: m.Advance, Keys: m.Keys}
@@ -164,6 +175,7 @@ func (m *model) Advance(d time.Duration) {
 			}
 		}
 	}
+	m.forgetRegisters()
 	for key, memory := range m.memories {
 		if !memory.ExpireAt.After(m.now) {
 			delete(m.memories, key)
@@ -184,6 +196,9 @@ func (m *model) Keys(testing.TB) map[string]time.Duration {
 	}
 	for key, r := range m.records {
 		add("record", key, r.ExpireAt)
+	}
+	for instance, until := range m.kept {
+		add("register", signup.AttemptKey{Instance: instance}, until)
 	}
 	for key, memory := range m.memories {
 		add("memory", key, memory.ExpireAt)
@@ -229,9 +244,15 @@ func (m *model) Create(ctx context.Context, key signup.AttemptKey, r signup.Reco
 	case ok && f.Lifecycle == engine.Open && m.wrong != leavesFormer:
 		f.Version, f.Lifecycle, f.EndedAt, f.ExpireAt = f.Version+1, engine.Abandoned, now, formerExpireAt
 		m.records[former], replaced = f, former.ID
+		if m.wrong != settlesLate {
+			m.register[former] = now
+		}
 		m.hint(former, false)
 	}
 	m.records[key], m.current[current(key)] = clone(r), key.ID
+	if m.wrong != registersNothing {
+		m.enterInto(key, r.AbandonAt)
+	}
 	m.remember(key, memory)
 	m.hint(key, false)
 	return replaced, nil, nil
@@ -281,6 +302,9 @@ func (m *model) Save(ctx context.Context, key signup.AttemptKey, r signup.Record
 	m.former[key], m.records[key] = held, clone(r)
 	if conflict && m.wrong == savesOnConflict {
 		return signup.ErrConflict
+	}
+	if r.Lifecycle == engine.Complete && m.wrong != registersForGood {
+		delete(m.register, key)
 	}
 	m.remember(key, memory)
 	if m.wrong != hintsAtNobody {

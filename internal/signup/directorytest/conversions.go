@@ -341,6 +341,11 @@ func testCancelled(f *fixture) {
 		"SaveSettings": func() error {
 			return f.Directory.SaveSettings(gone, inst, signup.SettingsVersion{Version: 2, Body: []byte(`{}`), At: moment})
 		},
+		"CountAbandoned": func() error {
+			_, err := f.Directory.CountAbandoned(gone, inst, moment, []signup.EndedAttempt{ended("gone", 1, "form")})
+			return err
+		},
+		"Shapes":        func() error { _, err := f.Directory.Shapes(gone, inst); return err },
 		"AddInvitation": func() error { return f.Directory.AddInvitation(gone, invitation("inv_gone")) },
 		"CreateSession": func() error {
 			_, _, err := f.Directory.CreateSession(gone, comesBack("sess_gone", "client_1"))

@@ -85,11 +85,20 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"replays of events", testReplayEvents},
 		{"purged events", testPurge},
 		{"an event is purged or replayed", testPurgeOrReplay},
+		{"counts of shapes", testShapes},
+		{"shapes of what is repeated or refused", testShapesOnce},
+		{"conversions of one shape by many", testShapesRace},
+		{"abandoned sign-ups count once", testAbandoned},
+		{"abandoned sign-up that is converted after all", testAbandonedThenConverted},
+		{"abandoned sign-ups count once by many", testAbandonedRace},
+		{"abandoned sign-ups are forgotten", testAbandonedForgotten},
 		{"everything is there after a restart", testReopen},
 		{"cancelled contexts", testCancelled},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			test.run(&fixture{T: t, Backend: open(t)})
+			f := &fixture{T: t, Backend: open(t)}
+			test.run(f)
+			f.reconcile()
 		})
 	}
 }

@@ -14,7 +14,8 @@ import (
 var _ signup.Attempts = (*Store)(nil)
 
 // Create implements [signup.Attempts]. The version of r must be 1. An id that
-// is in use makes it fail with ErrConflict and change nothing.
+// is in use makes it fail with ErrConflict and change nothing. Where it replaces a
+// sign-up it takes a second round trip, after which that one is due.
 func (s *Store) Create(ctx context.Context, key signup.AttemptKey, r signup.Record, memory signup.Memory, now, formerExpireAt time.Time) (replaced string, remembered *signup.Remembered, err error) {
 	slot, ok := slotOf(key)
 	switch {
@@ -22,12 +23,14 @@ func (s *Store) Create(ctx context.Context, key signup.AttemptKey, r signup.Reco
 		return "", nil, errors.New("redis: create: not a valid instance, client or id")
 	case r.Version != 1:
 		return "", nil, fmt.Errorf("redis: create: version %d, want 1", r.Version)
+	case r.AbandonAt.IsZero():
+		return "", nil, errors.New("redis: create: a sign-up without an end")
 	}
 	keys := []string{slot.records() + key.ID, slot.current()}
 	arguments := []any{millis(now), key.ID, encode(r), millis(r.ExpireAt), millis(formerExpireAt), slot.records(), slot.channels()}
 	keys, arguments = withMemory(slot, memory, keys, arguments)
 
-	value, err := s.run(ctx, createScript, keys, arguments...)
+	value, err := s.runRegistering(ctx, entryOf(key).at(r.AbandonAt), call{createScript, keys, arguments})
 	if err != nil {
 		return "", nil, err
 	}
@@ -35,6 +38,7 @@ func (s *Store) Create(ctx context.Context, key signup.AttemptKey, r signup.Reco
 	switch outcome := reply.text(); outcome {
 	case "created":
 		replaced = reply.text()
+		s.hasten(ctx, key, replaced, now)
 	case "remembered":
 		remembered = rememberedFrom(reply)
 	case "completing":
@@ -48,6 +52,23 @@ func (s *Store) Create(ctx context.Context, key signup.AttemptKey, r signup.Reco
 		return "", nil, broken
 	}
 	return replaced, remembered, err
+}
+
+// hasten makes the sign-up due that was replaced, if one was. Where that fails the
+// new one stands all the same: the former is not counted then, if it is forgotten
+// before it would have been due by itself.
+func (s *Store) hasten(ctx context.Context, key signup.AttemptKey, replaced string, now time.Time) {
+	if replaced == "" {
+		return
+	}
+	key.ID = replaced
+	move := entryOf(key).at(now)
+	if s.local != nil {
+		s.local.register(move)
+		return
+	}
+	c := move.call()
+	_, _ = s.run(context.WithoutCancel(ctx), c.script, c.keys, c.arguments...)
 }
 
 // Load implements [signup.Attempts].
@@ -105,7 +126,14 @@ func (s *Store) Save(ctx context.Context, key signup.AttemptKey, r signup.Record
 	arguments := []any{millis(s.clock()), key.ID, encode(r), millis(r.ExpireAt), r.Version, channel}
 	keys, arguments = withMemory(slot, memory, keys, arguments)
 
-	value, err := s.run(ctx, saveScript, keys, arguments...)
+	save := call{saveScript, keys, arguments}
+	var value any
+	var err error
+	if r.Lifecycle == engine.Complete {
+		value, err = s.runRegistering(ctx, entryOf(key).struckOut(), save)
+	} else {
+		value, err = s.run(ctx, save.script, save.keys, save.arguments...)
+	}
 	if err != nil {
 		return err
 	}

@@ -87,9 +87,11 @@ func startEmbedded(logger *slog.Logger, clock func() time.Time) (*embedded, erro
 
 // open returns a store on this server, as another process would have it.
 func (e *embedded) open(options Options) *Store {
-	return newStore(options, &redis.UniversalOptions{
+	s := newStore(options, &redis.UniversalOptions{
 		Addrs: []string{"embedded"}, Dialer: e.dial, PoolSize: embeddedConnections,
 	})
+	s.local = e
+	return s
 }
 
 func (e *embedded) dial(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -134,6 +136,25 @@ func (e *embedded) answerExpired(peer *server.Peer, _ string, arguments []string
 		answer = 1
 	}
 	peer.WriteInt(answer)
+}
+
+// register does what the scripts register and strike do. It comes with every
+// create, of which as a script it would cost a third.
+func (e *embedded) register(r registration) {
+	e.scripts.mu.Lock() // or the register could expire in the middle
+	defer e.scripts.mu.Unlock()
+	if r.due.IsZero() {
+		_, _ = e.server.ZRem(r.key, r.member) // what is not there is struck out
+		return
+	}
+	// Errors say that something else has the name, which nothing has.
+	_, _ = e.server.ZAdd(r.key, float64(millis(r.due)), r.member)
+	expireAt := r.expireAt()
+	if kept, _ := e.server.ZScore(r.key, ""); kept < float64(millis(expireAt)) {
+		_, _ = e.server.ZAdd(r.key, float64(millis(expireAt)), "")
+		e.server.SetTTL(r.key, expireAt.Sub(e.clock()))
+		e.deadlines.set(r.key, millis(expireAt))
+	}
 }
 
 func (e *embedded) keepSweeping(ctx context.Context) {

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"strconv"
 
 	"stepwise/internal/signup"
 )
@@ -33,6 +34,10 @@ func (s slot) memory(name string) string { return "su1:" + string(s) + ":idem:" 
 func (s slot) channels() string          { return "su1:ev:" + string(s) + ":" }
 
 func settingsChannel(instance string) string { return "su1:set:" + instance }
+
+func registerKey(instance string, shard int) string {
+	return "su1:due:{" + instance + ":" + strconv.Itoa(shard) + "}"
+}
 
 func budgetKey(name string) string { return "su1:rl:{" + hash(name) + "}" }
 

@@ -23,12 +23,18 @@ var (
 	takeSource string
 	//go:embed lua/expire.lua
 	expireSource string
+	//go:embed lua/register.lua
+	registerSource string
+	//go:embed lua/strike.lua
+	strikeSource string
 
-	createScript = newScript(createSource)
-	loadScript   = newScript(loadSource)
-	saveScript   = newScript(saveSource)
-	takeScript   = newScript(takeSource)
-	expireScript = newScript(expireSource)
+	createScript   = newScript(createSource)
+	loadScript     = newScript(loadSource)
+	saveScript     = newScript(saveSource)
+	takeScript     = newScript(takeSource)
+	expireScript   = newScript(expireSource)
+	registerScript = newScript(registerSource)
+	strikeScript   = newScript(strikeSource)
 )
 
 // script is a Lua script, sent by its hash and in full only to a server that
@@ -64,6 +70,14 @@ func (s script) run(ctx context.Context, client redis.UniversalClient, keys []st
 }
 
 func (s script) send(ctx context.Context, client redis.UniversalClient, name, text string, keys []string, arguments []any) (any, error) {
+	command := newCommand(ctx, name, text, keys, arguments)
+	if err := client.Process(ctx, command); err != nil {
+		return nil, err
+	}
+	return command.Result()
+}
+
+func newCommand(ctx context.Context, name, text string, keys []string, arguments []any) once {
 	words := make([]any, 0, 3+len(keys)+len(arguments))
 	words = append(words, name, text, len(keys))
 	for _, key := range keys {
@@ -71,10 +85,46 @@ func (s script) send(ctx context.Context, client redis.UniversalClient, name, te
 	}
 	command := once{redis.NewCmd(ctx, append(words, arguments...)...)}
 	command.SetFirstKeyPos(3)
-	if err := client.Process(ctx, command); err != nil {
-		return nil, err
+	return command
+}
+
+// call is a script with what it is called with.
+type call struct {
+	script    script
+	keys      []string
+	arguments []any
+}
+
+// runRegistering executes a script, and in the same flush what it means for the
+// register; on a cluster each goes to its server. It returns what the script says:
+// where only the register fails, nobody is told.
+func (s *Store) runRegistering(ctx context.Context, r registration, c call) (any, error) {
+	if s.local != nil {
+		s.local.register(r)
+		return s.run(ctx, c.script, c.keys, c.arguments...)
 	}
-	return command.Result()
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
+	calls := [2]call{r.call(), c}
+	var commands [2]once
+	for i, c := range calls {
+		commands[i] = newCommand(ctx, "evalsha", c.script.hash, c.keys, c.arguments)
+	}
+	s.flush(ctx, commands[0], commands[1])
+	for i, c := range calls {
+		if redis.HasErrorPrefix(commands[i].Err(), "NOSCRIPT") {
+			commands[i] = newCommand(ctx, "eval", c.script.source, c.keys, c.arguments)
+			_ = s.client.Process(ctx, commands[i]) // the command has the error
+		}
+	}
+	value, err := commands[1].Result()
+	if err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
+	return value, nil
 }
 
 // reply takes a script's array apart. The first thing that is not as expected
@@ -137,12 +187,7 @@ func (r *reply) number() int64 {
 }
 
 // time takes the next value, Unix milliseconds; 0 is the zero time.
-func (r *reply) time() time.Time {
-	if ms := r.number(); ms != 0 {
-		return time.UnixMilli(ms).UTC()
-	}
-	return time.Time{}
-}
+func (r *reply) time() time.Time { return moment(r.number()) }
 
 // end returns what was wrong with the reply, values left over included.
 func (r *reply) end() error {
@@ -158,4 +203,12 @@ func millis(t time.Time) int64 {
 		return 0
 	}
 	return t.UnixMilli()
+}
+
+// moment reads what millis has written.
+func moment(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
 }

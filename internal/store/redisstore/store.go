@@ -69,6 +69,9 @@ type Store struct {
 	clock  func() time.Time
 	// embedded is the server this store brought along, nil where it did not.
 	embedded io.Closer
+	// local is the embedded server, whoever brought it along; nil where Redis is
+	// elsewhere.
+	local *embedded
 }
 
 var _ signup.Pinger = (*Store)(nil)
@@ -146,4 +149,22 @@ func (s *Store) run(ctx context.Context, script script, keys []string, arguments
 		return nil, fmt.Errorf("redis: %w", err)
 	}
 	return script.run(ctx, s.client, keys, arguments...)
+}
+
+// flush sends commands together, on a cluster to each server its own, and leaves
+// with each what became of it. The embedded server gets one after the other: there
+// is no way to it to save, and with an answer that nobody reads yet it would not
+// read on.
+func (s *Store) flush(ctx context.Context, commands ...redis.Cmder) {
+	if s.local != nil {
+		for _, command := range commands {
+			_ = s.client.Process(ctx, command)
+		}
+		return
+	}
+	pipe := s.client.Pipeline()
+	for _, command := range commands {
+		_ = pipe.Process(ctx, command) // only adds it
+	}
+	_, _ = pipe.Exec(ctx)
 }

@@ -210,7 +210,7 @@ func TestKeyNames(t *testing.T) {
 	key := signup.AttemptKey{Instance: "inst_1", Client: "client_2", ID: "sua_3"}
 	expireAt := time.Now().Add(time.Hour)
 	memory := signup.Memory{Key: "memory", ExpireAt: expireAt}
-	if _, _, err := s.Create(t.Context(), key, signup.Record{Version: 1, ExpireAt: expireAt}, memory, time.Now(), expireAt); err != nil {
+	if _, _, err := s.Create(t.Context(), key, signup.Record{Version: 1, AbandonAt: expireAt, ExpireAt: expireAt}, memory, time.Now(), expireAt); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := s.Take(t.Context(), time.Now(), signup.Budget{Key: "budget", Burst: 1, Every: time.Second}); err != nil {
@@ -219,7 +219,7 @@ func TestKeyNames(t *testing.T) {
 	keys := keysOf(t, s.client)
 	for _, want := range []string{
 		"su1:{inst_1:client_2}:a:sua_3", "su1:{inst_1:client_2}:cur",
-		"su1:{inst_1:client_2}:idem:" + hash("memory"), "su1:rl:{" + hash("budget") + "}",
+		"su1:{inst_1:client_2}:idem:" + hash("memory"), "su1:due:{inst_1:3}", "su1:rl:{" + hash("budget") + "}",
 	} {
 		if _, ok := keys[want]; !ok {
 			t.Errorf("no key %s", want)
@@ -245,8 +245,9 @@ func TestCreateRefusesWhatCannotBeStored(t *testing.T) {
 		"colon in instance": func(k *signup.AttemptKey, _ *signup.Record) { k.Instance = "i:c" },
 		"version 0":         func(_ *signup.AttemptKey, r *signup.Record) { r.Version = 0 },
 		"version 2":         func(_ *signup.AttemptKey, r *signup.Record) { r.Version = 2 },
+		"no end":            func(_ *signup.AttemptKey, r *signup.Record) { r.AbandonAt = time.Time{} },
 	} {
-		key, r := good, signup.Record{Version: 1, ExpireAt: time.Now().Add(time.Hour)}
+		key, r := good, signup.Record{Version: 1, AbandonAt: time.Now().Add(time.Hour), ExpireAt: time.Now().Add(time.Hour)}
 		change(&key, &r)
 		if _, _, err := s.Create(t.Context(), key, r, signup.Memory{}, time.Now(), time.Now()); err == nil {
 			t.Errorf("%s: was stored", name)

@@ -17,6 +17,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
+	"stepwise/engine"
 	"stepwise/internal/realtest"
 	"stepwise/internal/signup"
 )
@@ -35,7 +36,7 @@ func overTCP(t *testing.T, run func(t *testing.T, proxy *realtest.FaultProxy)) {
 }
 
 func newRecord(version int64) signup.Record {
-	return signup.Record{Version: version, Data: []byte("data"), ExpireAt: time.Now().Add(time.Hour)}
+	return signup.Record{Version: version, Data: []byte("data"), AbandonAt: time.Now().Add(time.Hour), ExpireAt: time.Now().Add(time.Hour)}
 }
 
 // methods are all that cost round trips, on a sign-up of version 1 that exists.
@@ -60,6 +61,22 @@ func methods(s *Store, key signup.AttemptKey) map[string]func(context.Context) e
 		"6 Take":             func(ctx context.Context) error { _, _, err := s.Take(ctx, now, budget); return err },
 		"7 AnnounceSettings": func(ctx context.Context) error { return s.AnnounceSettings(ctx, key.Instance) },
 		"8 Ping":             s.Ping,
+		"9 Due": func(ctx context.Context) error {
+			_, err := s.Due(ctx, key.Instance, now.Add(2*time.Hour), 10)
+			return err
+		},
+		"A LoadMany": func(ctx context.Context) error {
+			_, err := s.LoadMany(ctx, []signup.AttemptKey{key, next, {Instance: "i", Client: "another", ID: "a"}})
+			return err
+		},
+		"B Save when complete": func(ctx context.Context) error {
+			complete := newRecord(4)
+			complete.Lifecycle = engine.Complete
+			return s.Save(ctx, key, complete, signup.Memory{}, true)
+		},
+		"C Forget": func(ctx context.Context) error {
+			return s.Forget(ctx, key.Instance, []signup.AttemptKey{key, {Instance: "i", Client: "another", ID: "a"}})
+		},
 	}
 }
 
@@ -95,7 +112,17 @@ func TestEveryMethodIsOneRoundTrip(t *testing.T) {
 				t.Errorf("%s: needed another connection", name)
 			}
 		}
-		before := proxy.RoundTrips()
+		former, before := signup.AttemptKey{Instance: "i", Client: "former", ID: "a"}, 0
+		for _, id := range []string{"a", "b"} {
+			former.ID, before = id, proxy.RoundTrips()
+			if _, _, err := s.Create(t.Context(), former, newRecord(1), signup.Memory{}, time.Now(), time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if trips := proxy.RoundTrips() - before; trips != 2 {
+			t.Errorf("Create that replaces: %d round trips", trips)
+		}
+		before = proxy.RoundTrips()
 		if allowed, _, err := s.Take(t.Context(), time.Now(),
 			signup.Budget{Key: "x", Burst: 1, Every: time.Second}, signup.Budget{Key: "y", Burst: 1, Every: time.Second}); err != nil || !allowed {
 			t.Errorf("take: %v, %v", allowed, err)
@@ -158,6 +185,16 @@ func TestWritesAreNeverRepeated(t *testing.T) {
 		}
 		if _, r, _, err := s.Load(t.Context(), key, ""); err != nil || r.Version != 3 {
 			t.Errorf("after the lost reply: version %d, %v", r.Version, err)
+		}
+		// Two scripts in one flush are sent once each, too.
+		next := signup.AttemptKey{Instance: "i", Client: rand.Text(), ID: "a"} // it may happen late, and replaces nobody's
+		sent = scriptsSent(proxy)
+		lose.Store(true)
+		if _, _, err := s.Create(t.Context(), next, newRecord(1), signup.Memory{}, time.Now(), time.Now()); err == nil || isPortError(err) || lose.Load() {
+			t.Errorf("create without an answer: %v", err)
+		}
+		if times := scriptsSent(proxy) - sent; times != 2 {
+			t.Errorf("two scripts were sent %d times", times)
 		}
 	}
 	t.Run("one server", func(t *testing.T) { run(t, redis.UniversalOptions{}) })

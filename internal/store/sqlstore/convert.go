@@ -37,8 +37,12 @@ func (s *Store) convert(ctx context.Context, c signup.Conversion) (signup.Conver
 		if first == 0 {
 			return earlierConversion(ctx, x, c)
 		}
-		if err := wasRefused(ctx, x, c); err != nil {
+		before, err := standingOf(ctx, x, c)
+		if err != nil {
 			return done, err
+		}
+		if before.refused {
+			return done, signup.ErrNotSatisfied
 		}
 		settings, err := scanSettings(ctx, x, selectNewestSettings, c.Instance)
 		if err != nil {
@@ -67,21 +71,14 @@ func (s *Store) convert(ctx context.Context, c signup.Conversion) (signup.Conver
 		}
 		_, err = execute(ctx, x, fillInConversion,
 			done.UserID, done.SessionID, done.Generation, done.SettingsVersion, c.AttemptID)
-		return done, err
+		if err != nil {
+			return done, err
+		}
+		if err := before.takeBack(ctx, x, c); err != nil {
+			return done, err
+		}
+		return done, countConversion(ctx, x, c, done.SettingsVersion, creation.Shape)
 	})
-}
-
-// wasRefused returns ErrNotSatisfied for a try that was refused before.
-func wasRefused(ctx context.Context, x executor, c signup.Conversion) error {
-	var n int
-	err := queryRow(ctx, x, selectRefusal, []any{c.AttemptID, c.Try}, &n)
-	switch {
-	case errors.Is(err, signup.ErrNoRow):
-		return nil
-	case err == nil:
-		return signup.ErrNotSatisfied
-	}
-	return err
 }
 
 // refuse makes a refusal durable before anybody acts on it. The conversion may

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"io/fs"
+	"slices"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -54,6 +55,9 @@ func TestMigrationOfAnOldDatabase(t *testing.T) {
 			`INSERT INTO sessions VALUES ('sess_a', 'inst_1', 'user_a', 'client_a', 1700000000000, 1800000000000, 0)`,
 			`INSERT INTO clients VALUES ('inst_1', 'client_a', 1, 'sess_a')`,
 			`INSERT INTO conversions VALUES ('a', 'inst_1', 1700000000000, 'user_a', 'sess_a', 1, 1)`,
+			`INSERT INTO conversions VALUES ('old', 'inst_1', 1700000000000, 'user_a', 'sess_a', 1, 1)`,
+			`INSERT INTO conversions VALUES ('newer', 'inst_1', 1700000000000, 'user_a', 'sess_a', 1, 2)`,
+			`INSERT INTO conversions VALUES ('theirs', 'inst_2', 1700000000000, 'user_b', 'sess_b', 1, 1)`,
 			`INSERT INTO refusals VALUES ('b', 'try', 1700000000000)`,
 			`INSERT INTO outbox (id, instance_id, kind, body, created_at, not_before)
 				VALUES ('evt_u_a', 'inst_1', 'user.created', '{}', 1700000000000, 1700000000000)`,
@@ -79,6 +83,13 @@ func TestMigrationOfAnOldDatabase(t *testing.T) {
 			if _, err := s.Convert(t.Context(), refused); !errors.Is(err, signup.ErrNotSatisfied) {
 				t.Errorf("the refused try: %v", err)
 			}
+			counts, err := s.Shapes(t.Context(), "inst_1")
+			want := []signup.ShapeCount{
+				{SettingsVersion: 1, Outcome: signup.ShapeComplete, Count: 2}, {SettingsVersion: 2, Outcome: signup.ShapeComplete, Count: 1},
+			}
+			if err != nil || !slices.Equal(counts, want) {
+				t.Errorf("conversions from before are counted as %v, %v", counts, err)
+			}
 			owner, err := s.Owner(t.Context(), "inst_1", []signup.Identifier{{Kind: "USERNAME", Norm: "a"}})
 			if err != nil || owner.UserID != "user_a" || owner.PasswordHash != "$hash" || owner.Identifier.Display != "A" {
 				t.Errorf("the owner is %+v, %v", owner, err)
@@ -86,6 +97,9 @@ func TestMigrationOfAnOldDatabase(t *testing.T) {
 		}
 
 		s := mustOpen(t, Options{URL: url})
+		if err := reconciled(t.Context(), s); err != nil {
+			t.Error(err)
+		}
 		if err := s.AddWebhookEndpoint(t.Context(), testEndpoint); err != nil {
 			t.Fatal(err)
 		}

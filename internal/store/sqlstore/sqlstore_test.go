@@ -122,11 +122,15 @@ func addInstance(t testing.TB, s *Store, n signup.NewInstance) {
 
 var tables = []string{
 	"instances", "settings_versions", "clients", "users", "identifiers", "sessions", "conversions", "outbox", "signing_keys",
-	"invitations", "webhook_endpoints", "webhook_deliveries",
+	"invitations", "webhook_endpoints", "webhook_deliveries", "abandonments",
 }
 
+// countRows also expects the counts of shapes to add up, whoever asks.
 func countRows(t testing.TB, s *Store) map[string]int {
 	t.Helper()
+	if err := reconciled(t.Context(), s); err != nil {
+		t.Error(err)
+	}
 	rows := map[string]int{}
 	for _, table := range tables {
 		var n int

@@ -55,7 +55,6 @@ const (
 		WHERE attempt_id = $1 AND instance_id = $2`
 
 	deleteConversion = `DELETE FROM conversions WHERE attempt_id = $1`
-	selectRefusal    = `SELECT 1 FROM refusals WHERE attempt_id = $1 AND try = $2`
 	insertRefusal    = `
 		INSERT INTO refusals (attempt_id, try, created_at) VALUES ($1, $2, $3)
 		ON CONFLICT DO NOTHING`

@@ -19,7 +19,7 @@ func allStatements(t *testing.T) map[string]string {
 	t.Helper()
 	files := token.NewFileSet()
 	var parsed []*ast.File
-	for _, name := range []string{"statements.go", "statements_invitations.go", "statements_webhooks.go"} {
+	for _, name := range []string{"statements.go", "statements_invitations.go", "statements_webhooks.go", "statements_shapes.go"} {
 		file, err := parser.ParseFile(files, name, nil, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -48,6 +48,9 @@ func allStatements(t *testing.T) map[string]string {
 		all["selectTaken "+strconv.Itoa(n)] = selectTaken(n)
 		all["selectOwners "+strconv.Itoa(n)] = selectOwners(n)
 		all["insertDeliveries "+strconv.Itoa(n)] = insertDeliveries(n)
+		all["insertConversions "+strconv.Itoa(n)] = insertConversions(n)
+		all["deleteConversions "+strconv.Itoa(n)] = deleteConversions(n)
+		all["insertAbandonments "+strconv.Itoa(n)] = insertAbandonments(n)
 	}
 	for _, externalID := range []string{"", "x"} {
 		for _, norm := range []string{"", "y"} {
@@ -109,7 +112,7 @@ func complaint(statement string) string {
 
 func TestStatementsArePortable(t *testing.T) {
 	all := allStatements(t)
-	if len(all) < 47+60+4+14 {
+	if len(all) < 52+96+4+14 {
 		t.Errorf("only %d statements were found", len(all))
 	}
 	for name, statement := range all {

@@ -35,6 +35,13 @@ func writeTests() []writeTest {
 		_, err := s.Convert(ctx, testConversion(attempt))
 		return err
 	}
+	abandon := func(s *Store, attempt string) error {
+		_, err := s.CountAbandoned(ctx, inst, at, []signup.EndedAttempt{
+			{AttemptID: testConversion(attempt).AttemptID, SettingsVersion: 1, Shape: "s", At: at},
+			{AttemptID: "left_" + attempt, SettingsVersion: 1, Shape: "s", At: at},
+		})
+		return err
+	}
 	comeBack := wantComeback
 	admission := func(s *Store, attempt string) error {
 		_, err := s.Convert(ctx, testAdmission(attempt))
@@ -131,6 +138,16 @@ func writeTests() []writeTest {
 					}
 					return err
 				})},
+		{"abandonments", convert, abandon,
+			func(s *Store, attempt string) error {
+				const counted = `SELECT COUNT(*) FROM abandonments WHERE attempt_id = $1 OR attempt_id = $2`
+				var n int
+				err := queryRow(ctx, s.db.reader(), counted, []any{attempt, "left_" + attempt}, &n)
+				if err == nil && n != 1 {
+					err = fmt.Errorf("%d of a converted and an abandoned sign-up are counted as abandoned", n)
+				}
+				return errors.Join(err, reconciled(ctx, s))
+			}},
 		{"session", convert, comeBack, comeBack},
 		{"endpoint", nothing, endpoint, wantEndpoint(func(e signup.WebhookEndpoint, err error) bool { return err == nil && e.Enabled })},
 		{"endpoint change", endpoint,
@@ -243,7 +260,7 @@ func failEveryStatement(t *testing.T, s *Store, i *interposer, test writeTest, f
 // contents is all that is stored, as text, a line each row.
 func contents(t *testing.T, s *Store) (lines []string) {
 	t.Helper()
-	for _, table := range append([]string{"refusals"}, tables...) {
+	for _, table := range append([]string{"refusals", "shapes"}, tables...) {
 		err := query(t.Context(), s.db.reader(), "SELECT * FROM "+table, nil, func(row *sql.Rows) error {
 			columns, err := row.Columns()
 			if err != nil {

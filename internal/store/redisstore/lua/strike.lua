@@ -1,0 +1,4 @@
+-- Strikes a sign-up out of the register.
+-- KEYS: register
+-- ARGV: member
+return redis.call('ZREM', KEYS[1], ARGV[1])
