@@ -126,6 +126,15 @@ type ComplexityRoot struct {
 		Web3Wallet                func(childComplexity int) int
 	}
 
+	InstanceSettingsPreview struct {
+		Changes    func(childComplexity int) int
+		Ended      func(childComplexity int) int
+		Open       func(childComplexity int) int
+		OpenInPart func(childComplexity int) int
+		Settings   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	InstanceSettingsUpdatePayload struct {
 		Settings   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -305,11 +314,13 @@ type ComplexityRoot struct {
 		Client                   func(childComplexity int) int
 		InstanceSettings         func(childComplexity int, version *int) int
 		InstanceSettingsCompare  func(childComplexity int, from int, to int) int
+		InstanceSettingsPreview  func(childComplexity int, input InstanceSettingsUpdateInput) int
 		InstanceSettingsVersions func(childComplexity int, first int, after *string) int
 		Invitations              func(childComplexity int, first int, after *string, status *InvitationStatus) int
 		Node                     func(childComplexity int, id string) int
 		PublicSettings           func(childComplexity int) int
 		SignUp                   func(childComplexity int, id *string) int
+		SignUpFunnel             func(childComplexity int, settingsVersion *int, path *SignUpPath) int
 		User                     func(childComplexity int, id string) int
 		Users                    func(childComplexity int, first int, after *string, filter *UserFilter) int
 		WebhookDeliveries        func(childComplexity int, endpointID *string, first int, after *string) int
@@ -375,6 +386,27 @@ type ComplexityRoot struct {
 		Setting func(childComplexity int) int
 	}
 
+	SettingsEffect struct {
+		Blocker  func(childComplexity int) int
+		Counts   func(childComplexity int) int
+		Field    func(childComplexity int) int
+		Kind     func(childComplexity int) int
+		Path     func(childComplexity int) int
+		Provider func(childComplexity int) int
+		Reason   func(childComplexity int) int
+	}
+
+	SettingsImpact struct {
+		Asked      func(childComplexity int) int
+		Blocked    func(childComplexity int) int
+		Completing func(childComplexity int) int
+		Effects    func(childComplexity int) int
+		Freed      func(childComplexity int) int
+		SignUps    func(childComplexity int) int
+		Unchanged  func(childComplexity int) int
+		Unknown    func(childComplexity int) int
+	}
+
 	SettingsWarning struct {
 		Code    func(childComplexity int) int
 		Message func(childComplexity int) int
@@ -423,6 +455,13 @@ type ComplexityRoot struct {
 		Source    func(childComplexity int) int
 	}
 
+	SignUpCounts struct {
+		Abandoned func(childComplexity int) int
+		Completed func(childComplexity int) int
+		Open      func(childComplexity int) int
+		Opened    func(childComplexity int) int
+	}
+
 	SignUpCreatePayload struct {
 		SignUp     func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -430,6 +469,22 @@ type ComplexityRoot struct {
 
 	SignUpExternalAccount struct {
 		Provider func(childComplexity int) int
+	}
+
+	SignUpFieldCounts struct {
+		Field      func(childComplexity int) int
+		Given      func(childComplexity int) int
+		Missing    func(childComplexity int) int
+		Unverified func(childComplexity int) int
+		Verified   func(childComplexity int) int
+	}
+
+	SignUpFunnel struct {
+		Fields     func(childComplexity int) int
+		OpenInPart func(childComplexity int) int
+		Total      func(childComplexity int) int
+		Versions   func(childComplexity int) int
+		Ways       func(childComplexity int) int
 	}
 
 	SignUpRequirement struct {
@@ -494,6 +549,11 @@ type ComplexityRoot struct {
 		Web3Wallet      func(childComplexity int) int
 	}
 
+	SignUpVersionCounts struct {
+		Counts          func(childComplexity int) int
+		SettingsVersion func(childComplexity int) int
+	}
+
 	SignUpWay struct {
 		Cases    func(childComplexity int) int
 		Outlook  func(childComplexity int) int
@@ -506,6 +566,12 @@ type ComplexityRoot struct {
 		Completes func(childComplexity int) int
 		Steps     func(childComplexity int) int
 		Stop      func(childComplexity int) int
+	}
+
+	SignUpWayCounts struct {
+		Counts   func(childComplexity int) int
+		Path     func(childComplexity int) int
+		Provider func(childComplexity int) int
 	}
 
 	Subscription struct {
@@ -678,6 +744,8 @@ type QueryResolver interface {
 	InstanceSettings(ctx context.Context, version *int) (*InstanceSettings, error)
 	InstanceSettingsVersions(ctx context.Context, first int, after *string) (*InstanceSettingsVersionConnection, error)
 	InstanceSettingsCompare(ctx context.Context, from int, to int) ([]SettingsChange, error)
+	InstanceSettingsPreview(ctx context.Context, input InstanceSettingsUpdateInput) (*InstanceSettingsPreview, error)
+	SignUpFunnel(ctx context.Context, settingsVersion *int, path *SignUpPath) (*SignUpFunnel, error)
 	User(ctx context.Context, id string) (*User, error)
 	Users(ctx context.Context, first int, after *string, filter *UserFilter) (*UserConnection, error)
 	Invitations(ctx context.Context, first int, after *string, status *InvitationStatus) (*InvitationConnection, error)
@@ -1070,6 +1138,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InstanceSettings.Web3Wallet(childComplexity), true
+
+	case "InstanceSettingsPreview.changes":
+		if e.ComplexityRoot.InstanceSettingsPreview.Changes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettingsPreview.Changes(childComplexity), true
+	case "InstanceSettingsPreview.ended":
+		if e.ComplexityRoot.InstanceSettingsPreview.Ended == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettingsPreview.Ended(childComplexity), true
+	case "InstanceSettingsPreview.open":
+		if e.ComplexityRoot.InstanceSettingsPreview.Open == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettingsPreview.Open(childComplexity), true
+	case "InstanceSettingsPreview.openInPart":
+		if e.ComplexityRoot.InstanceSettingsPreview.OpenInPart == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettingsPreview.OpenInPart(childComplexity), true
+	case "InstanceSettingsPreview.settings":
+		if e.ComplexityRoot.InstanceSettingsPreview.Settings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettingsPreview.Settings(childComplexity), true
+	case "InstanceSettingsPreview.userErrors":
+		if e.ComplexityRoot.InstanceSettingsPreview.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettingsPreview.UserErrors(childComplexity), true
 
 	case "InstanceSettingsUpdatePayload.settings":
 		if e.ComplexityRoot.InstanceSettingsUpdatePayload.Settings == nil {
@@ -1882,6 +1987,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.InstanceSettingsCompare(childComplexity, args["from"].(int), args["to"].(int)), true
+	case "Query.instanceSettingsPreview":
+		if e.ComplexityRoot.Query.InstanceSettingsPreview == nil {
+			break
+		}
+
+		args, err := ec.field_Query_instanceSettingsPreview_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.InstanceSettingsPreview(childComplexity, args["input"].(InstanceSettingsUpdateInput)), true
 	case "Query.instanceSettingsVersions":
 		if e.ComplexityRoot.Query.InstanceSettingsVersions == nil {
 			break
@@ -1933,6 +2049,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.SignUp(childComplexity, args["id"].(*string)), true
+	case "Query.signUpFunnel":
+		if e.ComplexityRoot.Query.SignUpFunnel == nil {
+			break
+		}
+
+		args, err := ec.field_Query_signUpFunnel_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.SignUpFunnel(childComplexity, args["settingsVersion"].(*int), args["path"].(*SignUpPath)), true
 	case "Query.user":
 		if e.ComplexityRoot.Query.User == nil {
 			break
@@ -2157,6 +2284,98 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SettingsChange.Setting(childComplexity), true
 
+	case "SettingsEffect.blocker":
+		if e.ComplexityRoot.SettingsEffect.Blocker == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SettingsEffect.Blocker(childComplexity), true
+	case "SettingsEffect.counts":
+		if e.ComplexityRoot.SettingsEffect.Counts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SettingsEffect.Counts(childComplexity), true
+	case "SettingsEffect.field":
+		if e.ComplexityRoot.SettingsEffect.Field == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SettingsEffect.Field(childComplexity), true
+	case "SettingsEffect.kind":
+		if e.ComplexityRoot.SettingsEffect.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SettingsEffect.Kind(childComplexity), true
+	case "SettingsEffect.path":
+		if e.ComplexityRoot.SettingsEffect.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SettingsEffect.Path(childComplexity), true
+	case "SettingsEffect.provider":
+		if e.ComplexityRoot.SettingsEffect.Provider == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SettingsEffect.Provider(childComplexity), true
+	case "SettingsEffect.reason":
+		if e.ComplexityRoot.SettingsEffect.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SettingsEffect.Reason(childComplexity), true
+
+	case "SettingsImpact.asked":
+		if e.ComplexityRoot.SettingsImpact.Asked == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SettingsImpact.Asked(childComplexity), true
+	case "SettingsImpact.blocked":
+		if e.ComplexityRoot.SettingsImpact.Blocked == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SettingsImpact.Blocked(childComplexity), true
+	case "SettingsImpact.completing":
+		if e.ComplexityRoot.SettingsImpact.Completing == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SettingsImpact.Completing(childComplexity), true
+	case "SettingsImpact.effects":
+		if e.ComplexityRoot.SettingsImpact.Effects == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SettingsImpact.Effects(childComplexity), true
+	case "SettingsImpact.freed":
+		if e.ComplexityRoot.SettingsImpact.Freed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SettingsImpact.Freed(childComplexity), true
+	case "SettingsImpact.signUps":
+		if e.ComplexityRoot.SettingsImpact.SignUps == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SettingsImpact.SignUps(childComplexity), true
+	case "SettingsImpact.unchanged":
+		if e.ComplexityRoot.SettingsImpact.Unchanged == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SettingsImpact.Unchanged(childComplexity), true
+	case "SettingsImpact.unknown":
+		if e.ComplexityRoot.SettingsImpact.Unknown == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SettingsImpact.Unknown(childComplexity), true
+
 	case "SettingsWarning.code":
 		if e.ComplexityRoot.SettingsWarning.Code == nil {
 			break
@@ -2377,6 +2596,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SignUpBlocker.Source(childComplexity), true
 
+	case "SignUpCounts.abandoned":
+		if e.ComplexityRoot.SignUpCounts.Abandoned == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpCounts.Abandoned(childComplexity), true
+	case "SignUpCounts.completed":
+		if e.ComplexityRoot.SignUpCounts.Completed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpCounts.Completed(childComplexity), true
+	case "SignUpCounts.open":
+		if e.ComplexityRoot.SignUpCounts.Open == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpCounts.Open(childComplexity), true
+	case "SignUpCounts.opened":
+		if e.ComplexityRoot.SignUpCounts.Opened == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpCounts.Opened(childComplexity), true
+
 	case "SignUpCreatePayload.signUp":
 		if e.ComplexityRoot.SignUpCreatePayload.SignUp == nil {
 			break
@@ -2396,6 +2640,68 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SignUpExternalAccount.Provider(childComplexity), true
+
+	case "SignUpFieldCounts.field":
+		if e.ComplexityRoot.SignUpFieldCounts.Field == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpFieldCounts.Field(childComplexity), true
+	case "SignUpFieldCounts.given":
+		if e.ComplexityRoot.SignUpFieldCounts.Given == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpFieldCounts.Given(childComplexity), true
+	case "SignUpFieldCounts.missing":
+		if e.ComplexityRoot.SignUpFieldCounts.Missing == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpFieldCounts.Missing(childComplexity), true
+	case "SignUpFieldCounts.unverified":
+		if e.ComplexityRoot.SignUpFieldCounts.Unverified == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpFieldCounts.Unverified(childComplexity), true
+	case "SignUpFieldCounts.verified":
+		if e.ComplexityRoot.SignUpFieldCounts.Verified == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpFieldCounts.Verified(childComplexity), true
+
+	case "SignUpFunnel.fields":
+		if e.ComplexityRoot.SignUpFunnel.Fields == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpFunnel.Fields(childComplexity), true
+	case "SignUpFunnel.openInPart":
+		if e.ComplexityRoot.SignUpFunnel.OpenInPart == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpFunnel.OpenInPart(childComplexity), true
+	case "SignUpFunnel.total":
+		if e.ComplexityRoot.SignUpFunnel.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpFunnel.Total(childComplexity), true
+	case "SignUpFunnel.versions":
+		if e.ComplexityRoot.SignUpFunnel.Versions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpFunnel.Versions(childComplexity), true
+	case "SignUpFunnel.ways":
+		if e.ComplexityRoot.SignUpFunnel.Ways == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpFunnel.Ways(childComplexity), true
 
 	case "SignUpRequirement.actions":
 		if e.ComplexityRoot.SignUpRequirement.Actions == nil {
@@ -2616,6 +2922,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SignUpVerifications.Web3Wallet(childComplexity), true
 
+	case "SignUpVersionCounts.counts":
+		if e.ComplexityRoot.SignUpVersionCounts.Counts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpVersionCounts.Counts(childComplexity), true
+	case "SignUpVersionCounts.settingsVersion":
+		if e.ComplexityRoot.SignUpVersionCounts.SettingsVersion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpVersionCounts.SettingsVersion(childComplexity), true
+
 	case "SignUpWay.cases":
 		if e.ComplexityRoot.SignUpWay.Cases == nil {
 			break
@@ -2665,6 +2984,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SignUpWayCase.Stop(childComplexity), true
+
+	case "SignUpWayCounts.counts":
+		if e.ComplexityRoot.SignUpWayCounts.Counts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpWayCounts.Counts(childComplexity), true
+	case "SignUpWayCounts.path":
+		if e.ComplexityRoot.SignUpWayCounts.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpWayCounts.Path(childComplexity), true
+	case "SignUpWayCounts.provider":
+		if e.ComplexityRoot.SignUpWayCounts.Provider == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUpWayCounts.Provider(childComplexity), true
 
 	case "Subscription.signUpStatusChanged":
 		if e.ComplexityRoot.Subscription.SignUpStatusChanged == nil {
@@ -3353,6 +3691,21 @@ type Query {
   ): InstanceSettingsVersionConnection! @access(by: [SECRET_KEY])
   "What changes from one version of the settings to another, older or newer."
   instanceSettingsCompare(from: Int!, to: Int!): [SettingsChange!]! @access(by: [SECRET_KEY])
+
+  """
+  What a change of settings would do if it were made now, by this instance's own
+  sign-ups: whom it would ask for what, block, or set free. Nothing is written.
+  """
+  instanceSettingsPreview(input: InstanceSettingsUpdateInput!): InstanceSettingsPreview!
+    @access(by: [SECRET_KEY])
+
+  "How far sign-ups come, by way in, field and version of the settings."
+  signUpFunnel(
+    "Only those that ended under this version or, while open, were last looked at under it."
+    settingsVersion: Int
+    "Only those that came in so."
+    path: SignUpPath
+  ): SignUpFunnel! @access(by: [SECRET_KEY])
 
   "A user by id; null where there is none."
   user(id: ID!): User @access(by: [SECRET_KEY])
@@ -5134,6 +5487,111 @@ type InstanceSettingsUpdatePayload {
   settings: InstanceSettings
   userErrors: [UserError!]!
 }
+
+# ---------------------------------------------------------------- preview and funnel
+
+"What a change of settings would do."
+type InstanceSettingsPreview {
+  "The settings as they would be; null where the change would be refused."
+  settings: InstanceSettings
+  "What differs from the settings in force."
+  changes: [SettingsChange!]!
+  """
+  What happens to the sign-ups that are open: what each will be told at its next
+  evaluation. None completes by the change alone. Null where it would be refused.
+  """
+  open: SettingsImpact
+  """
+  What would be asked of the sign-ups that have ended, came they anew. Of these only
+  their shape is kept: which fields were given, verified or sent, no values; so
+  ` + "`" + `restrictions` + "`" + ` cannot be told of them. Null where the change would be refused.
+  """
+  ended: SettingsImpact
+  "Whether only a part of the open sign-ups was looked at: the first 100,000."
+  openInPart: Boolean!
+  "Why the change would be refused."
+  userErrors: [UserError!]!
+}
+
+"""
+How many sign-ups a change meets. One can be asked for one thing and freed of another,
+and then counts in both.
+"""
+type SettingsImpact {
+  signUps: Int!
+  unchanged: Int!
+  "Asked for a field, or to verify one, that was not asked for before."
+  asked: Int!
+  blocked: Int!
+  "Freed of a field, a blocker, or the refusal of an account."
+  freed: Int!
+  "Nothing stands in their way any more, and something did."
+  completing: Int!
+  "Nothing is known of their shape: they completed before shapes were counted."
+  unknown: Int!
+  effects: [SettingsEffect!]!
+}
+
+"One thing that a change does to those who come in by one way."
+type SettingsEffect {
+  path: SignUpPath!
+  provider: String
+  kind: SettingsEffectKind!
+  "The field asked for, freed or blocked."
+  field: SignUpField
+  "Why the field stands where it stands then."
+  reason: SignUpRequirementReason
+  "What blocks, or blocks no more."
+  blocker: SignUpBlockerCode
+  counts: SignUpCounts!
+}
+
+enum SettingsEffectKind {
+  ASKED
+  BLOCKED
+  FREED
+}
+
+"Sign-ups by what became of them."
+type SignUpCounts {
+  "All of them."
+  opened: Int!
+  completed: Int!
+  abandoned: Int!
+  open: Int!
+}
+
+type SignUpFunnel {
+  total: SignUpCounts!
+  ways: [SignUpWayCounts!]!
+  "Every field, in order."
+  fields: [SignUpFieldCounts!]!
+  versions: [SignUpVersionCounts!]!
+  "Whether only a part of the open sign-ups was looked at: the first 100,000."
+  openInPart: Boolean!
+}
+
+type SignUpWayCounts {
+  path: SignUpPath!
+  provider: String
+  counts: SignUpCounts!
+}
+
+type SignUpVersionCounts {
+  settingsVersion: Int!
+  counts: SignUpCounts!
+}
+
+type SignUpFieldCounts {
+  field: SignUpField!
+  "How many sign-ups have a value, whoever gave it."
+  given: Int!
+  verified: Int!
+  "In how many that did not complete it is required and not given."
+  missing: Int!
+  "In how many that did not complete it is given and not verified."
+  unverified: Int!
+}
 `, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
@@ -5308,6 +5766,24 @@ func (ec *executionContext) childFields_InstanceSettings(ctx context.Context, fi
 		return ec.fieldContext_InstanceSettings_updatedBy(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type InstanceSettings", field.Name)
+}
+
+func (ec *executionContext) childFields_InstanceSettingsPreview(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "settings":
+		return ec.fieldContext_InstanceSettingsPreview_settings(ctx, field)
+	case "changes":
+		return ec.fieldContext_InstanceSettingsPreview_changes(ctx, field)
+	case "open":
+		return ec.fieldContext_InstanceSettingsPreview_open(ctx, field)
+	case "ended":
+		return ec.fieldContext_InstanceSettingsPreview_ended(ctx, field)
+	case "openInPart":
+		return ec.fieldContext_InstanceSettingsPreview_openInPart(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_InstanceSettingsPreview_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InstanceSettingsPreview", field.Name)
 }
 
 func (ec *executionContext) childFields_InstanceSettingsUpdatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5720,6 +6196,48 @@ func (ec *executionContext) childFields_SettingsChange(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type SettingsChange", field.Name)
 }
 
+func (ec *executionContext) childFields_SettingsEffect(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "path":
+		return ec.fieldContext_SettingsEffect_path(ctx, field)
+	case "provider":
+		return ec.fieldContext_SettingsEffect_provider(ctx, field)
+	case "kind":
+		return ec.fieldContext_SettingsEffect_kind(ctx, field)
+	case "field":
+		return ec.fieldContext_SettingsEffect_field(ctx, field)
+	case "reason":
+		return ec.fieldContext_SettingsEffect_reason(ctx, field)
+	case "blocker":
+		return ec.fieldContext_SettingsEffect_blocker(ctx, field)
+	case "counts":
+		return ec.fieldContext_SettingsEffect_counts(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SettingsEffect", field.Name)
+}
+
+func (ec *executionContext) childFields_SettingsImpact(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "signUps":
+		return ec.fieldContext_SettingsImpact_signUps(ctx, field)
+	case "unchanged":
+		return ec.fieldContext_SettingsImpact_unchanged(ctx, field)
+	case "asked":
+		return ec.fieldContext_SettingsImpact_asked(ctx, field)
+	case "blocked":
+		return ec.fieldContext_SettingsImpact_blocked(ctx, field)
+	case "freed":
+		return ec.fieldContext_SettingsImpact_freed(ctx, field)
+	case "completing":
+		return ec.fieldContext_SettingsImpact_completing(ctx, field)
+	case "unknown":
+		return ec.fieldContext_SettingsImpact_unknown(ctx, field)
+	case "effects":
+		return ec.fieldContext_SettingsImpact_effects(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SettingsImpact", field.Name)
+}
+
 func (ec *executionContext) childFields_SettingsWarning(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "code":
@@ -5816,6 +6334,20 @@ func (ec *executionContext) childFields_SignUpBlocker(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type SignUpBlocker", field.Name)
 }
 
+func (ec *executionContext) childFields_SignUpCounts(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "opened":
+		return ec.fieldContext_SignUpCounts_opened(ctx, field)
+	case "completed":
+		return ec.fieldContext_SignUpCounts_completed(ctx, field)
+	case "abandoned":
+		return ec.fieldContext_SignUpCounts_abandoned(ctx, field)
+	case "open":
+		return ec.fieldContext_SignUpCounts_open(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignUpCounts", field.Name)
+}
+
 func (ec *executionContext) childFields_SignUpCreatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "signUp":
@@ -5832,6 +6364,38 @@ func (ec *executionContext) childFields_SignUpExternalAccount(ctx context.Contex
 		return ec.fieldContext_SignUpExternalAccount_provider(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SignUpExternalAccount", field.Name)
+}
+
+func (ec *executionContext) childFields_SignUpFieldCounts(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "field":
+		return ec.fieldContext_SignUpFieldCounts_field(ctx, field)
+	case "given":
+		return ec.fieldContext_SignUpFieldCounts_given(ctx, field)
+	case "verified":
+		return ec.fieldContext_SignUpFieldCounts_verified(ctx, field)
+	case "missing":
+		return ec.fieldContext_SignUpFieldCounts_missing(ctx, field)
+	case "unverified":
+		return ec.fieldContext_SignUpFieldCounts_unverified(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignUpFieldCounts", field.Name)
+}
+
+func (ec *executionContext) childFields_SignUpFunnel(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "total":
+		return ec.fieldContext_SignUpFunnel_total(ctx, field)
+	case "ways":
+		return ec.fieldContext_SignUpFunnel_ways(ctx, field)
+	case "fields":
+		return ec.fieldContext_SignUpFunnel_fields(ctx, field)
+	case "versions":
+		return ec.fieldContext_SignUpFunnel_versions(ctx, field)
+	case "openInPart":
+		return ec.fieldContext_SignUpFunnel_openInPart(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignUpFunnel", field.Name)
 }
 
 func (ec *executionContext) childFields_SignUpRequirement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5958,6 +6522,16 @@ func (ec *executionContext) childFields_SignUpVerifications(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type SignUpVerifications", field.Name)
 }
 
+func (ec *executionContext) childFields_SignUpVersionCounts(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "settingsVersion":
+		return ec.fieldContext_SignUpVersionCounts_settingsVersion(ctx, field)
+	case "counts":
+		return ec.fieldContext_SignUpVersionCounts_counts(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignUpVersionCounts", field.Name)
+}
+
 func (ec *executionContext) childFields_SignUpWay(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "path":
@@ -5984,6 +6558,18 @@ func (ec *executionContext) childFields_SignUpWayCase(ctx context.Context, field
 		return ec.fieldContext_SignUpWayCase_stop(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SignUpWayCase", field.Name)
+}
+
+func (ec *executionContext) childFields_SignUpWayCounts(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "path":
+		return ec.fieldContext_SignUpWayCounts_path(ctx, field)
+	case "provider":
+		return ec.fieldContext_SignUpWayCounts_provider(ctx, field)
+	case "counts":
+		return ec.fieldContext_SignUpWayCounts_counts(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignUpWayCounts", field.Name)
 }
 
 func (ec *executionContext) childFields_User(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6658,6 +7244,20 @@ func (ec *executionContext) field_Query_instanceSettingsCompare_args(ctx context
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_instanceSettingsPreview_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (InstanceSettingsUpdateInput, error) {
+			return ec.unmarshalNInstanceSettingsUpdateInput2stepwiseᚋgraphᚐInstanceSettingsUpdateInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_instanceSettingsVersions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -6735,6 +7335,28 @@ func (ec *executionContext) field_Query_node_args(ctx context.Context, rawArgs m
 		return nil, err
 	}
 	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_signUpFunnel_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "settingsVersion",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["settingsVersion"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "path",
+		func(ctx context.Context, v any) (*SignUpPath, error) {
+			return ec.unmarshalOSignUpPath2ᚖstepwiseᚋgraphᚐSignUpPath(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["path"] = arg1
 	return args, nil
 }
 
@@ -8417,6 +9039,189 @@ func (ec *executionContext) _InstanceSettings_updatedBy(ctx context.Context, fie
 }
 func (ec *executionContext) fieldContext_InstanceSettings_updatedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("InstanceSettings", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _InstanceSettingsPreview_settings(ctx context.Context, field graphql.CollectedField, obj *InstanceSettingsPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettingsPreview_settings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Settings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *InstanceSettings) graphql.Marshaler {
+			return ec.marshalOInstanceSettings2ᚖstepwiseᚋgraphᚐInstanceSettings(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettingsPreview_settings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InstanceSettingsPreview",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_InstanceSettings(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _InstanceSettingsPreview_changes(ctx context.Context, field graphql.CollectedField, obj *InstanceSettingsPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettingsPreview_changes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Changes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []SettingsChange) graphql.Marshaler {
+			return ec.marshalNSettingsChange2ᚕstepwiseᚋgraphᚐSettingsChangeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettingsPreview_changes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InstanceSettingsPreview",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SettingsChange(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _InstanceSettingsPreview_open(ctx context.Context, field graphql.CollectedField, obj *InstanceSettingsPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettingsPreview_open(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Open, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SettingsImpact) graphql.Marshaler {
+			return ec.marshalOSettingsImpact2ᚖstepwiseᚋgraphᚐSettingsImpact(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettingsPreview_open(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InstanceSettingsPreview",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SettingsImpact(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _InstanceSettingsPreview_ended(ctx context.Context, field graphql.CollectedField, obj *InstanceSettingsPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettingsPreview_ended(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ended, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SettingsImpact) graphql.Marshaler {
+			return ec.marshalOSettingsImpact2ᚖstepwiseᚋgraphᚐSettingsImpact(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettingsPreview_ended(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InstanceSettingsPreview",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SettingsImpact(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _InstanceSettingsPreview_openInPart(ctx context.Context, field graphql.CollectedField, obj *InstanceSettingsPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettingsPreview_openInPart(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OpenInPart, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettingsPreview_openInPart(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InstanceSettingsPreview", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _InstanceSettingsPreview_userErrors(ctx context.Context, field graphql.CollectedField, obj *InstanceSettingsPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettingsPreview_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕstepwiseᚋgraphᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettingsPreview_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InstanceSettingsPreview",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _InstanceSettingsUpdatePayload_settings(ctx context.Context, field graphql.CollectedField, obj *InstanceSettingsUpdatePayload) (ret graphql.Marshaler) {
@@ -11811,6 +12616,94 @@ func (ec *executionContext) fieldContext_Query_instanceSettingsCompare(ctx conte
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_instanceSettingsPreview(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_instanceSettingsPreview(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().InstanceSettingsPreview(ctx, fc.Args["input"].(InstanceSettingsUpdateInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *InstanceSettingsPreview) graphql.Marshaler {
+			return ec.marshalNInstanceSettingsPreview2ᚖstepwiseᚋgraphᚐInstanceSettingsPreview(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_instanceSettingsPreview(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_InstanceSettingsPreview(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_instanceSettingsPreview_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_signUpFunnel(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_signUpFunnel(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().SignUpFunnel(ctx, fc.Args["settingsVersion"].(*int), fc.Args["path"].(*SignUpPath))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SignUpFunnel) graphql.Marshaler {
+			return ec.marshalNSignUpFunnel2ᚖstepwiseᚋgraphᚐSignUpFunnel(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_signUpFunnel(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignUpFunnel(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_signUpFunnel_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_user(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12878,6 +13771,369 @@ func (ec *executionContext) fieldContext_SettingsChange_after(_ context.Context,
 	return graphql.NewScalarFieldContext("SettingsChange", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _SettingsEffect_path(ctx context.Context, field graphql.CollectedField, obj *SettingsEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SettingsEffect_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v SignUpPath) graphql.Marshaler {
+			return ec.marshalNSignUpPath2stepwiseᚋgraphᚐSignUpPath(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SettingsEffect_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SettingsEffect", field, false, false, errors.New("field of type SignUpPath does not have child fields"))
+}
+
+func (ec *executionContext) _SettingsEffect_provider(ctx context.Context, field graphql.CollectedField, obj *SettingsEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SettingsEffect_provider(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Provider, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SettingsEffect_provider(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SettingsEffect", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SettingsEffect_kind(ctx context.Context, field graphql.CollectedField, obj *SettingsEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SettingsEffect_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v SettingsEffectKind) graphql.Marshaler {
+			return ec.marshalNSettingsEffectKind2stepwiseᚋgraphᚐSettingsEffectKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SettingsEffect_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SettingsEffect", field, false, false, errors.New("field of type SettingsEffectKind does not have child fields"))
+}
+
+func (ec *executionContext) _SettingsEffect_field(ctx context.Context, field graphql.CollectedField, obj *SettingsEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SettingsEffect_field(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Field, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SignUpField) graphql.Marshaler {
+			return ec.marshalOSignUpField2ᚖstepwiseᚋgraphᚐSignUpField(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SettingsEffect_field(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SettingsEffect", field, false, false, errors.New("field of type SignUpField does not have child fields"))
+}
+
+func (ec *executionContext) _SettingsEffect_reason(ctx context.Context, field graphql.CollectedField, obj *SettingsEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SettingsEffect_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SignUpRequirementReason) graphql.Marshaler {
+			return ec.marshalOSignUpRequirementReason2ᚖstepwiseᚋgraphᚐSignUpRequirementReason(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SettingsEffect_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SettingsEffect", field, false, false, errors.New("field of type SignUpRequirementReason does not have child fields"))
+}
+
+func (ec *executionContext) _SettingsEffect_blocker(ctx context.Context, field graphql.CollectedField, obj *SettingsEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SettingsEffect_blocker(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Blocker, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SignUpBlockerCode) graphql.Marshaler {
+			return ec.marshalOSignUpBlockerCode2ᚖstepwiseᚋgraphᚐSignUpBlockerCode(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SettingsEffect_blocker(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SettingsEffect", field, false, false, errors.New("field of type SignUpBlockerCode does not have child fields"))
+}
+
+func (ec *executionContext) _SettingsEffect_counts(ctx context.Context, field graphql.CollectedField, obj *SettingsEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SettingsEffect_counts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Counts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SignUpCounts) graphql.Marshaler {
+			return ec.marshalNSignUpCounts2ᚖstepwiseᚋgraphᚐSignUpCounts(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SettingsEffect_counts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SettingsEffect",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignUpCounts(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SettingsImpact_signUps(ctx context.Context, field graphql.CollectedField, obj *SettingsImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SettingsImpact_signUps(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SignUps, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SettingsImpact_signUps(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SettingsImpact", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SettingsImpact_unchanged(ctx context.Context, field graphql.CollectedField, obj *SettingsImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SettingsImpact_unchanged(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unchanged, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SettingsImpact_unchanged(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SettingsImpact", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SettingsImpact_asked(ctx context.Context, field graphql.CollectedField, obj *SettingsImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SettingsImpact_asked(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Asked, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SettingsImpact_asked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SettingsImpact", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SettingsImpact_blocked(ctx context.Context, field graphql.CollectedField, obj *SettingsImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SettingsImpact_blocked(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Blocked, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SettingsImpact_blocked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SettingsImpact", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SettingsImpact_freed(ctx context.Context, field graphql.CollectedField, obj *SettingsImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SettingsImpact_freed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Freed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SettingsImpact_freed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SettingsImpact", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SettingsImpact_completing(ctx context.Context, field graphql.CollectedField, obj *SettingsImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SettingsImpact_completing(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Completing, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SettingsImpact_completing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SettingsImpact", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SettingsImpact_unknown(ctx context.Context, field graphql.CollectedField, obj *SettingsImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SettingsImpact_unknown(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unknown, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SettingsImpact_unknown(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SettingsImpact", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SettingsImpact_effects(ctx context.Context, field graphql.CollectedField, obj *SettingsImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SettingsImpact_effects(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Effects, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []SettingsEffect) graphql.Marshaler {
+			return ec.marshalNSettingsEffect2ᚕstepwiseᚋgraphᚐSettingsEffectᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SettingsImpact_effects(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SettingsImpact",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SettingsEffect(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _SettingsWarning_code(ctx context.Context, field graphql.CollectedField, obj *SettingsWarning) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13751,6 +15007,98 @@ func (ec *executionContext) fieldContext_SignUpBlocker_source(_ context.Context,
 	return fc, nil
 }
 
+func (ec *executionContext) _SignUpCounts_opened(ctx context.Context, field graphql.CollectedField, obj *SignUpCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpCounts_opened(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Opened, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpCounts_opened(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpCounts", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpCounts_completed(ctx context.Context, field graphql.CollectedField, obj *SignUpCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpCounts_completed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Completed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpCounts_completed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpCounts", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpCounts_abandoned(ctx context.Context, field graphql.CollectedField, obj *SignUpCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpCounts_abandoned(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Abandoned, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpCounts_abandoned(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpCounts", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpCounts_open(ctx context.Context, field graphql.CollectedField, obj *SignUpCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpCounts_open(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Open, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpCounts_open(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpCounts", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _SignUpCreatePayload_signUp(ctx context.Context, field graphql.CollectedField, obj *SignUpCreatePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13836,6 +15184,272 @@ func (ec *executionContext) _SignUpExternalAccount_provider(ctx context.Context,
 }
 func (ec *executionContext) fieldContext_SignUpExternalAccount_provider(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("SignUpExternalAccount", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpFieldCounts_field(ctx context.Context, field graphql.CollectedField, obj *SignUpFieldCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpFieldCounts_field(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Field, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v SignUpField) graphql.Marshaler {
+			return ec.marshalNSignUpField2stepwiseᚋgraphᚐSignUpField(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpFieldCounts_field(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpFieldCounts", field, false, false, errors.New("field of type SignUpField does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpFieldCounts_given(ctx context.Context, field graphql.CollectedField, obj *SignUpFieldCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpFieldCounts_given(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Given, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpFieldCounts_given(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpFieldCounts", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpFieldCounts_verified(ctx context.Context, field graphql.CollectedField, obj *SignUpFieldCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpFieldCounts_verified(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Verified, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpFieldCounts_verified(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpFieldCounts", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpFieldCounts_missing(ctx context.Context, field graphql.CollectedField, obj *SignUpFieldCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpFieldCounts_missing(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Missing, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpFieldCounts_missing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpFieldCounts", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpFieldCounts_unverified(ctx context.Context, field graphql.CollectedField, obj *SignUpFieldCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpFieldCounts_unverified(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unverified, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpFieldCounts_unverified(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpFieldCounts", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpFunnel_total(ctx context.Context, field graphql.CollectedField, obj *SignUpFunnel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpFunnel_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SignUpCounts) graphql.Marshaler {
+			return ec.marshalNSignUpCounts2ᚖstepwiseᚋgraphᚐSignUpCounts(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpFunnel_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SignUpFunnel",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignUpCounts(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SignUpFunnel_ways(ctx context.Context, field graphql.CollectedField, obj *SignUpFunnel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpFunnel_ways(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ways, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []SignUpWayCounts) graphql.Marshaler {
+			return ec.marshalNSignUpWayCounts2ᚕstepwiseᚋgraphᚐSignUpWayCountsᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpFunnel_ways(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SignUpFunnel",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignUpWayCounts(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SignUpFunnel_fields(ctx context.Context, field graphql.CollectedField, obj *SignUpFunnel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpFunnel_fields(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fields, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []SignUpFieldCounts) graphql.Marshaler {
+			return ec.marshalNSignUpFieldCounts2ᚕstepwiseᚋgraphᚐSignUpFieldCountsᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpFunnel_fields(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SignUpFunnel",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignUpFieldCounts(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SignUpFunnel_versions(ctx context.Context, field graphql.CollectedField, obj *SignUpFunnel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpFunnel_versions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Versions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []SignUpVersionCounts) graphql.Marshaler {
+			return ec.marshalNSignUpVersionCounts2ᚕstepwiseᚋgraphᚐSignUpVersionCountsᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpFunnel_versions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SignUpFunnel",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignUpVersionCounts(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SignUpFunnel_openInPart(ctx context.Context, field graphql.CollectedField, obj *SignUpFunnel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpFunnel_openInPart(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OpenInPart, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpFunnel_openInPart(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpFunnel", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _SignUpRequirement_field(ctx context.Context, field graphql.CollectedField, obj *SignUpRequirement) (ret graphql.Marshaler) {
@@ -14769,6 +16383,61 @@ func (ec *executionContext) fieldContext_SignUpVerifications_externalAccount(_ c
 	return fc, nil
 }
 
+func (ec *executionContext) _SignUpVersionCounts_settingsVersion(ctx context.Context, field graphql.CollectedField, obj *SignUpVersionCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpVersionCounts_settingsVersion(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SettingsVersion, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpVersionCounts_settingsVersion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpVersionCounts", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpVersionCounts_counts(ctx context.Context, field graphql.CollectedField, obj *SignUpVersionCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpVersionCounts_counts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Counts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SignUpCounts) graphql.Marshaler {
+			return ec.marshalNSignUpCounts2ᚖstepwiseᚋgraphᚐSignUpCounts(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpVersionCounts_counts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SignUpVersionCounts",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignUpCounts(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _SignUpWay_path(ctx context.Context, field graphql.CollectedField, obj *SignUpWay) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14975,6 +16644,84 @@ func (ec *executionContext) fieldContext_SignUpWayCase_stop(_ context.Context, f
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_SignUpStop(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SignUpWayCounts_path(ctx context.Context, field graphql.CollectedField, obj *SignUpWayCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpWayCounts_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v SignUpPath) graphql.Marshaler {
+			return ec.marshalNSignUpPath2stepwiseᚋgraphᚐSignUpPath(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpWayCounts_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpWayCounts", field, false, false, errors.New("field of type SignUpPath does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpWayCounts_provider(ctx context.Context, field graphql.CollectedField, obj *SignUpWayCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpWayCounts_provider(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Provider, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpWayCounts_provider(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUpWayCounts", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SignUpWayCounts_counts(ctx context.Context, field graphql.CollectedField, obj *SignUpWayCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUpWayCounts_counts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Counts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *SignUpCounts) graphql.Marshaler {
+			return ec.marshalNSignUpCounts2ᚖstepwiseᚋgraphᚐSignUpCounts(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignUpWayCounts_counts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SignUpWayCounts",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignUpCounts(ctx, field)
 		},
 	}
 	return fc, nil
@@ -20831,6 +22578,69 @@ func (ec *executionContext) _InstanceSettings(ctx context.Context, sel ast.Selec
 	return out
 }
 
+var instanceSettingsPreviewImplementors = []string{"InstanceSettingsPreview"}
+
+func (ec *executionContext) _InstanceSettingsPreview(ctx context.Context, sel ast.SelectionSet, obj *InstanceSettingsPreview) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, instanceSettingsPreviewImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("InstanceSettingsPreview")
+		case "settings":
+			out.Values[i] = ec._InstanceSettingsPreview_settings(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "changes":
+			out.Values[i] = ec._InstanceSettingsPreview_changes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "open":
+			out.Values[i] = ec._InstanceSettingsPreview_open(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "ended":
+			out.Values[i] = ec._InstanceSettingsPreview_ended(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "openInPart":
+			out.Values[i] = ec._InstanceSettingsPreview_openInPart(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._InstanceSettingsPreview_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var instanceSettingsUpdatePayloadImplementors = []string{"InstanceSettingsUpdatePayload"}
 
 func (ec *executionContext) _InstanceSettingsUpdatePayload(ctx context.Context, sel ast.SelectionSet, obj *InstanceSettingsUpdatePayload) graphql.Marshaler {
@@ -22280,6 +24090,50 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "instanceSettingsPreview":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_instanceSettingsPreview(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "signUpFunnel":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_signUpFunnel(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "user":
 			field := field
 
@@ -22922,6 +24776,147 @@ func (ec *executionContext) _SettingsChange(ctx context.Context, sel ast.Selecti
 	return out
 }
 
+var settingsEffectImplementors = []string{"SettingsEffect"}
+
+func (ec *executionContext) _SettingsEffect(ctx context.Context, sel ast.SelectionSet, obj *SettingsEffect) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, settingsEffectImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SettingsEffect")
+		case "path":
+			out.Values[i] = ec._SettingsEffect_path(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "provider":
+			out.Values[i] = ec._SettingsEffect_provider(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "kind":
+			out.Values[i] = ec._SettingsEffect_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "field":
+			out.Values[i] = ec._SettingsEffect_field(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = ec._SettingsEffect_reason(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "blocker":
+			out.Values[i] = ec._SettingsEffect_blocker(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "counts":
+			out.Values[i] = ec._SettingsEffect_counts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var settingsImpactImplementors = []string{"SettingsImpact"}
+
+func (ec *executionContext) _SettingsImpact(ctx context.Context, sel ast.SelectionSet, obj *SettingsImpact) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, settingsImpactImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SettingsImpact")
+		case "signUps":
+			out.Values[i] = ec._SettingsImpact_signUps(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "unchanged":
+			out.Values[i] = ec._SettingsImpact_unchanged(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "asked":
+			out.Values[i] = ec._SettingsImpact_asked(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "blocked":
+			out.Values[i] = ec._SettingsImpact_blocked(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "freed":
+			out.Values[i] = ec._SettingsImpact_freed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "completing":
+			out.Values[i] = ec._SettingsImpact_completing(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "unknown":
+			out.Values[i] = ec._SettingsImpact_unknown(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "effects":
+			out.Values[i] = ec._SettingsImpact_effects(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var settingsWarningImplementors = []string{"SettingsWarning"}
 
 func (ec *executionContext) _SettingsWarning(ctx context.Context, sel ast.SelectionSet, obj *SettingsWarning) graphql.Marshaler {
@@ -23234,6 +25229,59 @@ func (ec *executionContext) _SignUpBlocker(ctx context.Context, sel ast.Selectio
 	return out
 }
 
+var signUpCountsImplementors = []string{"SignUpCounts"}
+
+func (ec *executionContext) _SignUpCounts(ctx context.Context, sel ast.SelectionSet, obj *SignUpCounts) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, signUpCountsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SignUpCounts")
+		case "opened":
+			out.Values[i] = ec._SignUpCounts_opened(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "completed":
+			out.Values[i] = ec._SignUpCounts_completed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "abandoned":
+			out.Values[i] = ec._SignUpCounts_abandoned(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "open":
+			out.Values[i] = ec._SignUpCounts_open(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var signUpCreatePayloadImplementors = []string{"SignUpCreatePayload"}
 
 func (ec *executionContext) _SignUpCreatePayload(ctx context.Context, sel ast.SelectionSet, obj *SignUpCreatePayload) graphql.Marshaler {
@@ -23291,6 +25339,122 @@ func (ec *executionContext) _SignUpExternalAccount(ctx context.Context, sel ast.
 			out.Values[i] = graphql.MarshalString("SignUpExternalAccount")
 		case "provider":
 			out.Values[i] = ec._SignUpExternalAccount_provider(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var signUpFieldCountsImplementors = []string{"SignUpFieldCounts"}
+
+func (ec *executionContext) _SignUpFieldCounts(ctx context.Context, sel ast.SelectionSet, obj *SignUpFieldCounts) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, signUpFieldCountsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SignUpFieldCounts")
+		case "field":
+			out.Values[i] = ec._SignUpFieldCounts_field(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "given":
+			out.Values[i] = ec._SignUpFieldCounts_given(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "verified":
+			out.Values[i] = ec._SignUpFieldCounts_verified(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "missing":
+			out.Values[i] = ec._SignUpFieldCounts_missing(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "unverified":
+			out.Values[i] = ec._SignUpFieldCounts_unverified(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var signUpFunnelImplementors = []string{"SignUpFunnel"}
+
+func (ec *executionContext) _SignUpFunnel(ctx context.Context, sel ast.SelectionSet, obj *SignUpFunnel) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, signUpFunnelImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SignUpFunnel")
+		case "total":
+			out.Values[i] = ec._SignUpFunnel_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "ways":
+			out.Values[i] = ec._SignUpFunnel_ways(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "fields":
+			out.Values[i] = ec._SignUpFunnel_fields(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "versions":
+			out.Values[i] = ec._SignUpFunnel_versions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "openInPart":
+			out.Values[i] = ec._SignUpFunnel_openInPart(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -23787,6 +25951,49 @@ func (ec *executionContext) _SignUpVerifications(ctx context.Context, sel ast.Se
 	return out
 }
 
+var signUpVersionCountsImplementors = []string{"SignUpVersionCounts"}
+
+func (ec *executionContext) _SignUpVersionCounts(ctx context.Context, sel ast.SelectionSet, obj *SignUpVersionCounts) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, signUpVersionCountsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SignUpVersionCounts")
+		case "settingsVersion":
+			out.Values[i] = ec._SignUpVersionCounts_settingsVersion(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "counts":
+			out.Values[i] = ec._SignUpVersionCounts_counts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var signUpWayImplementors = []string{"SignUpWay"}
 
 func (ec *executionContext) _SignUpWay(ctx context.Context, sel ast.SelectionSet, obj *SignUpWay) graphql.Marshaler {
@@ -23870,6 +26077,54 @@ func (ec *executionContext) _SignUpWayCase(ctx context.Context, sel ast.Selectio
 		case "stop":
 			out.Values[i] = ec._SignUpWayCase_stop(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var signUpWayCountsImplementors = []string{"SignUpWayCounts"}
+
+func (ec *executionContext) _SignUpWayCounts(ctx context.Context, sel ast.SelectionSet, obj *SignUpWayCounts) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, signUpWayCountsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SignUpWayCounts")
+		case "path":
+			out.Values[i] = ec._SignUpWayCounts_path(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "provider":
+			out.Values[i] = ec._SignUpWayCounts_provider(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "counts":
+			out.Values[i] = ec._SignUpWayCounts_counts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -25485,6 +27740,16 @@ func (ec *executionContext) marshalNInstanceSettings2ᚖstepwiseᚋgraphᚐInsta
 	return ec._InstanceSettings(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNInstanceSettingsPreview2ᚖstepwiseᚋgraphᚐInstanceSettingsPreview(ctx context.Context, sel ast.SelectionSet, v *InstanceSettingsPreview) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._InstanceSettingsPreview(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNInstanceSettingsUpdateInput2stepwiseᚋgraphᚐInstanceSettingsUpdateInput(ctx context.Context, v any) (InstanceSettingsUpdateInput, error) {
 	res, err := ec.unmarshalInputInstanceSettingsUpdateInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -25987,6 +28252,36 @@ func (ec *executionContext) marshalNSettingsChange2ᚕstepwiseᚋgraphᚐSetting
 	return ret
 }
 
+func (ec *executionContext) marshalNSettingsEffect2stepwiseᚋgraphᚐSettingsEffect(ctx context.Context, sel ast.SelectionSet, v SettingsEffect) graphql.Marshaler {
+	return ec._SettingsEffect(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSettingsEffect2ᚕstepwiseᚋgraphᚐSettingsEffectᚄ(ctx context.Context, sel ast.SelectionSet, v []SettingsEffect) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSettingsEffect2stepwiseᚋgraphᚐSettingsEffect(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNSettingsEffectKind2stepwiseᚋgraphᚐSettingsEffectKind(ctx context.Context, v any) (SettingsEffectKind, error) {
+	var res SettingsEffectKind
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSettingsEffectKind2stepwiseᚋgraphᚐSettingsEffectKind(ctx context.Context, sel ast.SelectionSet, v SettingsEffectKind) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) marshalNSettingsWarning2stepwiseᚋgraphᚐSettingsWarning(ctx context.Context, sel ast.SelectionSet, v SettingsWarning) graphql.Marshaler {
 	return ec._SettingsWarning(ctx, sel, &v)
 }
@@ -26097,6 +28392,16 @@ func (ec *executionContext) marshalNSignUpBlockerCode2stepwiseᚋgraphᚐSignUpB
 	return v
 }
 
+func (ec *executionContext) marshalNSignUpCounts2ᚖstepwiseᚋgraphᚐSignUpCounts(ctx context.Context, sel ast.SelectionSet, v *SignUpCounts) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._SignUpCounts(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNSignUpCreateInput2stepwiseᚋgraphᚐSignUpCreateInput(ctx context.Context, v any) (SignUpCreateInput, error) {
 	res, err := ec.unmarshalInputSignUpCreateInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -26150,6 +28455,36 @@ func (ec *executionContext) marshalNSignUpField2ᚕstepwiseᚋgraphᚐSignUpFiel
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalNSignUpFieldCounts2stepwiseᚋgraphᚐSignUpFieldCounts(ctx context.Context, sel ast.SelectionSet, v SignUpFieldCounts) graphql.Marshaler {
+	return ec._SignUpFieldCounts(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSignUpFieldCounts2ᚕstepwiseᚋgraphᚐSignUpFieldCountsᚄ(ctx context.Context, sel ast.SelectionSet, v []SignUpFieldCounts) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSignUpFieldCounts2stepwiseᚋgraphᚐSignUpFieldCounts(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSignUpFunnel2ᚖstepwiseᚋgraphᚐSignUpFunnel(ctx context.Context, sel ast.SelectionSet, v *SignUpFunnel) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._SignUpFunnel(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNSignUpMode2stepwiseᚋgraphᚐSignUpMode(ctx context.Context, v any) (SignUpMode, error) {
@@ -26337,6 +28672,26 @@ func (ec *executionContext) marshalNSignUpVerifications2ᚖstepwiseᚋgraphᚐSi
 	return ec._SignUpVerifications(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNSignUpVersionCounts2stepwiseᚋgraphᚐSignUpVersionCounts(ctx context.Context, sel ast.SelectionSet, v SignUpVersionCounts) graphql.Marshaler {
+	return ec._SignUpVersionCounts(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSignUpVersionCounts2ᚕstepwiseᚋgraphᚐSignUpVersionCountsᚄ(ctx context.Context, sel ast.SelectionSet, v []SignUpVersionCounts) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSignUpVersionCounts2stepwiseᚋgraphᚐSignUpVersionCounts(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNSignUpWay2stepwiseᚋgraphᚐSignUpWay(ctx context.Context, sel ast.SelectionSet, v SignUpWay) graphql.Marshaler {
 	return ec._SignUpWay(ctx, sel, &v)
 }
@@ -26366,6 +28721,26 @@ func (ec *executionContext) marshalNSignUpWayCase2ᚕstepwiseᚋgraphᚐSignUpWa
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSignUpWayCase2stepwiseᚋgraphᚐSignUpWayCase(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSignUpWayCounts2stepwiseᚋgraphᚐSignUpWayCounts(ctx context.Context, sel ast.SelectionSet, v SignUpWayCounts) graphql.Marshaler {
+	return ec._SignUpWayCounts(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSignUpWayCounts2ᚕstepwiseᚋgraphᚐSignUpWayCountsᚄ(ctx context.Context, sel ast.SelectionSet, v []SignUpWayCounts) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSignUpWayCounts2stepwiseᚋgraphᚐSignUpWayCounts(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -27366,6 +29741,13 @@ func (ec *executionContext) unmarshalOSessionPasswordInput2ᚖstepwiseᚋgraph�
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalOSettingsImpact2ᚖstepwiseᚋgraphᚐSettingsImpact(ctx context.Context, sel ast.SelectionSet, v *SettingsImpact) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SettingsImpact(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOSignUp2ᚖstepwiseᚋgraphᚐSignUp(ctx context.Context, sel ast.SelectionSet, v *SignUp) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -27474,6 +29856,22 @@ func (ec *executionContext) unmarshalOSignUpMode2ᚖstepwiseᚋgraphᚐSignUpMod
 }
 
 func (ec *executionContext) marshalOSignUpMode2ᚖstepwiseᚋgraphᚐSignUpMode(ctx context.Context, sel ast.SelectionSet, v *SignUpMode) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
+func (ec *executionContext) unmarshalOSignUpPath2ᚖstepwiseᚋgraphᚐSignUpPath(ctx context.Context, v any) (*SignUpPath, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(SignUpPath)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOSignUpPath2ᚖstepwiseᚋgraphᚐSignUpPath(ctx context.Context, sel ast.SelectionSet, v *SignUpPath) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

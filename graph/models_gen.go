@@ -194,6 +194,25 @@ type InstanceSettings struct {
 	UpdatedBy string `json:"updatedBy"`
 }
 
+// What a change of settings would do.
+type InstanceSettingsPreview struct {
+	// The settings as they would be; null where the change would be refused.
+	Settings *InstanceSettings `json:"settings,omitempty"`
+	// What differs from the settings in force.
+	Changes []SettingsChange `json:"changes"`
+	// What happens to the sign-ups that are open: what each will be told at its next
+	// evaluation. None completes by the change alone. Null where it would be refused.
+	Open *SettingsImpact `json:"open,omitempty"`
+	// What would be asked of the sign-ups that have ended, came they anew. Of these only
+	// their shape is kept: which fields were given, verified or sent, no values; so
+	// `restrictions` cannot be told of them. Null where the change would be refused.
+	Ended *SettingsImpact `json:"ended,omitempty"`
+	// Whether only a part of the open sign-ups was looked at: the first 100,000.
+	OpenInPart bool `json:"openInPart"`
+	// Why the change would be refused.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // What is left out, or null, stays as it is.
 type InstanceSettingsUpdateInput struct {
 	// Refuses the change if the settings are no longer at this version.
@@ -660,6 +679,37 @@ type SettingsChange struct {
 	After *string `json:"after,omitempty"`
 }
 
+// One thing that a change does to those who come in by one way.
+type SettingsEffect struct {
+	Path     SignUpPath         `json:"path"`
+	Provider *string            `json:"provider,omitempty"`
+	Kind     SettingsEffectKind `json:"kind"`
+	// The field asked for, freed or blocked.
+	Field *SignUpField `json:"field,omitempty"`
+	// Why the field stands where it stands then.
+	Reason *SignUpRequirementReason `json:"reason,omitempty"`
+	// What blocks, or blocks no more.
+	Blocker *SignUpBlockerCode `json:"blocker,omitempty"`
+	Counts  *SignUpCounts      `json:"counts"`
+}
+
+// How many sign-ups a change meets. One can be asked for one thing and freed of another,
+// and then counts in both.
+type SettingsImpact struct {
+	SignUps   int `json:"signUps"`
+	Unchanged int `json:"unchanged"`
+	// Asked for a field, or to verify one, that was not asked for before.
+	Asked   int `json:"asked"`
+	Blocked int `json:"blocked"`
+	// Freed of a field, a blocker, or the refusal of an account.
+	Freed int `json:"freed"`
+	// Nothing stands in their way any more, and something did.
+	Completing int `json:"completing"`
+	// Nothing is known of their shape: they completed before shapes were counted.
+	Unknown int              `json:"unknown"`
+	Effects []SettingsEffect `json:"effects"`
+}
+
 type SettingsWarning struct {
 	Code    SettingsWarningCode `json:"code"`
 	Message string              `json:"message"`
@@ -735,6 +785,15 @@ type SignUpBlocker struct {
 	Source *SignUpSource `json:"source"`
 }
 
+// Sign-ups by what became of them.
+type SignUpCounts struct {
+	// All of them.
+	Opened    int `json:"opened"`
+	Completed int `json:"completed"`
+	Abandoned int `json:"abandoned"`
+	Open      int `json:"open"`
+}
+
 type SignUpCreateInput struct {
 	EmailAddress graphql.Omittable[*string] `json:"emailAddress,omitempty"`
 	// With the country code; without one, the instance's default country is assumed.
@@ -771,6 +830,27 @@ type SignUpCreatePayload struct {
 type SignUpExternalAccount struct {
 	// The provider's name, as in the settings.
 	Provider string `json:"provider"`
+}
+
+type SignUpFieldCounts struct {
+	Field SignUpField `json:"field"`
+	// How many sign-ups have a value, whoever gave it.
+	Given    int `json:"given"`
+	Verified int `json:"verified"`
+	// In how many that did not complete it is required and not given.
+	Missing int `json:"missing"`
+	// In how many that did not complete it is given and not verified.
+	Unverified int `json:"unverified"`
+}
+
+type SignUpFunnel struct {
+	Total *SignUpCounts     `json:"total"`
+	Ways  []SignUpWayCounts `json:"ways"`
+	// Every field, in order.
+	Fields   []SignUpFieldCounts   `json:"fields"`
+	Versions []SignUpVersionCounts `json:"versions"`
+	// Whether only a part of the open sign-ups was looked at: the first 100,000.
+	OpenInPart bool `json:"openInPart"`
 }
 
 // What one field needs and why.
@@ -898,6 +978,11 @@ type SignUpVerifications struct {
 	ExternalAccount *SignUpVerification `json:"externalAccount,omitempty"`
 }
 
+type SignUpVersionCounts struct {
+	SettingsVersion int           `json:"settingsVersion"`
+	Counts          *SignUpCounts `json:"counts"`
+}
+
 // A way in, and what becomes of sign-ups that begin so.
 type SignUpWay struct {
 	Path SignUpPath `json:"path"`
@@ -916,6 +1001,12 @@ type SignUpWayCase struct {
 	Steps []SignUpStep `json:"steps"`
 	// Where the sequence that comes closest stops; null where one completes.
 	Stop *SignUpStop `json:"stop,omitempty"`
+}
+
+type SignUpWayCounts struct {
+	Path     SignUpPath    `json:"path"`
+	Provider *string       `json:"provider,omitempty"`
+	Counts   *SignUpCounts `json:"counts"`
 }
 
 type Subscription struct {
@@ -1499,6 +1590,63 @@ func (e *SessionStatus) UnmarshalJSON(b []byte) error {
 }
 
 func (e SessionStatus) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+type SettingsEffectKind string
+
+const (
+	SettingsEffectKindAsked   SettingsEffectKind = "ASKED"
+	SettingsEffectKindBlocked SettingsEffectKind = "BLOCKED"
+	SettingsEffectKindFreed   SettingsEffectKind = "FREED"
+)
+
+var AllSettingsEffectKind = []SettingsEffectKind{
+	SettingsEffectKindAsked,
+	SettingsEffectKindBlocked,
+	SettingsEffectKindFreed,
+}
+
+func (e SettingsEffectKind) IsValid() bool {
+	switch e {
+	case SettingsEffectKindAsked, SettingsEffectKindBlocked, SettingsEffectKindFreed:
+		return true
+	}
+	return false
+}
+
+func (e SettingsEffectKind) String() string {
+	return string(e)
+}
+
+func (e *SettingsEffectKind) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = SettingsEffectKind(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid SettingsEffectKind", str)
+	}
+	return nil
+}
+
+func (e SettingsEffectKind) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *SettingsEffectKind) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e SettingsEffectKind) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -57,6 +57,8 @@ func TestAccess(t *testing.T) {
 		"Query.client":                      public,
 		"Query.publicSettings":              public,
 		"Query.instanceSettings":            secret,
+		"Query.instanceSettingsPreview":     secret,
+		"Query.signUpFunnel":                secret,
 		"Query.instanceSettingsVersions":    secret,
 		"Query.instanceSettingsCompare":     secret,
 		"Query.user":                        secret,
@@ -201,6 +203,7 @@ func TestEnumsAreComplete(t *testing.T) {
 		"SignUpPath":              typed(t, "../engine", "Path"),
 		"SignUpOutlook":           typed(t, "../engine", "Outlook"),
 		"SignUpArrival":           typed(t, "../engine", "Arrival"),
+		"SettingsEffectKind":      typed(t, "../engine", "EffectKind"),
 		"SignUpSourceKind":        typed(t, "../engine", "SourceKind"),
 		"BotProtectionProvider":   typed(t, "../internal/signup", "BotProvider"),
 		"SignUpActionKind":        typed(t, "../engine", "ActionKind"),
@@ -244,7 +247,7 @@ func TestEnumsAreComplete(t *testing.T) {
 func TestEveryEnumIsCompared(t *testing.T) {
 	compared := []string{
 		"UserErrorCode", "SettingsWarningCode", "SignUpField", "SignUpStatus", "SignUpRequirementState", "SignUpRequirementReason",
-		"SignUpPath", "SignUpOutlook", "SignUpArrival", "SignUpSourceKind", "BotProtectionProvider", "SignUpActionKind", "SignUpBlockerCode", "SignUpRemedy", "VerificationStatus", "VerificationStrategy", "SessionStatus", "SignUpMode",
+		"SettingsEffectKind", "SignUpPath", "SignUpOutlook", "SignUpArrival", "SignUpSourceKind", "BotProtectionProvider", "SignUpActionKind", "SignUpBlockerCode", "SignUpRemedy", "VerificationStatus", "VerificationStrategy", "SessionStatus", "SignUpMode",
 		"ProviderPreset", "InvitationStatus", "WebhookEvent", "WebhookDeliveryStatus",
 		"Access", // what Authorize reads
 	}

@@ -257,6 +257,27 @@ func (r *queryResolver) InstanceSettingsCompare(ctx context.Context, from int, t
 	return settingsChanges(changes), err
 }
 
+// InstanceSettingsPreview is the resolver for the instanceSettingsPreview field.
+func (r *queryResolver) InstanceSettingsPreview(ctx context.Context, input graph.InstanceSettingsUpdateInput) (*graph.InstanceSettingsPreview, error) {
+	preview, problems, err := r.Service.PreviewSettings(ctx, PrincipalOf(ctx), settingsPatch(input))
+	if err != nil {
+		return nil, err
+	}
+	if len(problems) > 0 {
+		return &graph.InstanceSettingsPreview{Changes: []graph.SettingsChange{}, UserErrors: userErrors(problems)}, nil
+	}
+	return r.preview(preview)
+}
+
+// SignUpFunnel is the resolver for the signUpFunnel field.
+func (r *queryResolver) SignUpFunnel(ctx context.Context, settingsVersion *int, path *graph.SignUpPath) (*graph.SignUpFunnel, error) {
+	f, err := r.Service.Funnel(ctx, PrincipalOf(ctx), funnelQuery(settingsVersion, path))
+	if err != nil {
+		return nil, err
+	}
+	return funnel(f), nil
+}
+
 // User is the resolver for the user field.
 func (r *queryResolver) User(ctx context.Context, id string) (*graph.User, error) {
 	u, err := r.Service.User(ctx, PrincipalOf(ctx), id)

@@ -62,13 +62,25 @@ func (r *Resolver) instanceSettings(ctx context.Context, s signup.InstanceSettin
 	if err != nil {
 		return nil, err
 	}
-	exported, err := s.Export()
+	return r.foreseen(foreseen)
+}
+
+func (r *Resolver) foreseen(f signup.Foreseen) (*graph.InstanceSettings, error) {
+	exported, err := f.Export()
 	if err != nil {
 		return nil, err
 	}
-	g := instanceSettings(foreseen.InstanceSettings, r.Service.CallbackURL)
-	g.Export, g.Ways = exported, ways(foreseen.Ways)
+	g := instanceSettings(f.InstanceSettings, r.Service.CallbackURL)
+	g.Export, g.Ways = exported, ways(f.Ways)
 	return g, nil
+}
+
+func (r *Resolver) preview(p signup.Preview) (*graph.InstanceSettingsPreview, error) {
+	settings, err := r.foreseen(p.Settings)
+	return &graph.InstanceSettingsPreview{
+		Settings: settings, Changes: settingsChanges(p.Changes), Open: impact(p.Open), Ended: impact(p.Ended),
+		OpenInPart: p.OpenInPart, UserErrors: []graph.UserError{},
+	}, err
 }
 
 func instanceSettings(s signup.InstanceSettings, callbackURL func(provider string) string) *graph.InstanceSettings {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -71,27 +72,15 @@ func (s *Service) UpdateSettings(ctx context.Context, p Principal, patch Setting
 	if !p.Secret {
 		return InstanceSettings{}, nil, ErrSecretKeyOnly
 	}
-	plain := patch
-	patch = patch.sealed(s.keys)
 	for try := range maxTries {
 		if err := pause(ctx, try); err != nil {
 			return InstanceSettings{}, nil, unavailable(err)
 		}
-		current, err := s.settingsAt(ctx, p.Instance.ID, 0)
+		current, next, problems, err := s.revised(ctx, p, patch)
 		if err != nil {
 			return InstanceSettings{}, nil, err
 		}
-		if patch.ExpectedVersion != nil && *patch.ExpectedVersion != current.Version {
-			return s.instanceSettings(current), []Problem{{Code: CodeStaleVersion, Field: inputPath("expectedVersion"),
-				Message: fmt.Sprintf("The settings are at version %d. Look at them again before changing them.", current.Version)}}, nil
-		}
-		next := current.Settings.Apply(patch)
-		next.ExternalAccount = next.ExternalAccount.keepingSecrets(current.ExternalAccount, s.keys)
-		next.BotProtection = next.BotProtection.keepingSecret(current.BotProtection, s.keys)
-		if problems := append(append(next.Check(), plain.checkKeys(next)...), patch.checkAuthor()...); len(problems) > 0 {
-			return s.instanceSettings(current), problems, nil
-		}
-		if problems := s.impossible(current.Settings, next); len(problems) > 0 {
+		if len(problems) > 0 {
 			return s.instanceSettings(current), problems, nil
 		}
 		saved, err := s.saveSettings(ctx, p.Instance.ID, current, next, patch.author())
@@ -104,6 +93,26 @@ func (s *Service) UpdateSettings(ctx context.Context, p Principal, patch Setting
 		return s.instanceSettings(saved), nil, nil
 	}
 	return InstanceSettings{}, []Problem{{Code: CodeConflict, Message: "Others change the settings at the same time. Please try again."}}, nil
+}
+
+// revised returns the settings in force, and what the patch makes of them or why it is
+// refused.
+func (s *Service) revised(ctx context.Context, p Principal, plain SettingsPatch) (current currentSettings, next Settings, problems []Problem, err error) {
+	if current, err = s.settingsAt(ctx, p.Instance.ID, 0); err != nil {
+		return current, next, nil, err
+	}
+	if plain.ExpectedVersion != nil && *plain.ExpectedVersion != current.Version {
+		return current, next, []Problem{{Code: CodeStaleVersion, Field: inputPath("expectedVersion"),
+			Message: fmt.Sprintf("The settings are at version %d. Look at them again before changing them.", current.Version)}}, nil
+	}
+	next = current.Settings.Apply(plain.sealed(s.keys))
+	next.ExternalAccount = next.ExternalAccount.keepingSecrets(current.ExternalAccount, s.keys)
+	next.BotProtection = next.BotProtection.keepingSecret(current.BotProtection, s.keys)
+	problems = slices.Concat(next.Check(), plain.checkKeys(next), plain.checkAuthor())
+	if len(problems) == 0 {
+		problems = s.impossible(current.Settings, next)
+	}
+	return current, next, problems, nil
 }
 
 // author is who makes the change, for the history.

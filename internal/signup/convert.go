@@ -195,8 +195,7 @@ func (s *Service) build(a attempt, v SettingsVersion, invitation *Invitation) (C
 		ID: c.SessionID, Instance: a.key.Instance, UserID: c.UserID, ClientID: a.key.Client, CreatedAt: c.At,
 		ExpireAt: c.At.Add(time.Duration(settings.SessionLifetimeSeconds) * time.Second),
 	}
-	converted := attempt{key: a.key, stored: stored{Attempt: open, Verdict: verdict}}
-	return Creation{User: user, PasswordHash: hash, Session: session, Events: events(user, session, c), Shape: shapeOf(converted)}, true
+	return Creation{User: user, PasswordHash: hash, Session: session, Events: events(user, session, c), Shape: shapeOf(open)}, true
 }
 
 // identifiersOf lists what the user is found by, in the order of the fields.

@@ -29,16 +29,14 @@ type Impact struct {
 type EffectCount struct {
 	engine.Way
 	engine.Effect
-	Open      int64
-	Completed int64
-	Abandoned int64
+	Counts
 }
 
 // tally adds up what a change does, sign-up by sign-up.
 type tally struct {
 	before, after engine.Settings
 	impact        Impact
-	effects       map[effectOf]*EffectCount
+	effects       map[effectOf]*Counts
 }
 
 type effectOf struct {
@@ -50,6 +48,10 @@ type effectOf struct {
 type numbers struct{ open, completed, abandoned int64 }
 
 func (n numbers) all() int64 { return n.open + n.completed + n.abandoned }
+
+func newTally(before, after engine.Settings) *tally {
+	return &tally{before: before, after: after, effects: map[effectOf]*Counts{}}
+}
 
 // shape adds sign-ups of a shape that have ended, as they would come anew. Shapes have
 // no values, so restrictions cannot be told of them.
@@ -78,15 +80,7 @@ func (t *tally) add(way engine.Way, before, after engine.Standing, n numbers) {
 	kinds := map[engine.EffectKind]bool{}
 	for _, e := range effects {
 		kinds[e.Kind] = true
-		of := effectOf{way, e}
-		if t.effects == nil {
-			t.effects = map[effectOf]*EffectCount{}
-		}
-		if t.effects[of] == nil {
-			t.effects[of] = &EffectCount{Way: way, Effect: e}
-		}
-		count := t.effects[of]
-		count.Open, count.Completed, count.Abandoned = count.Open+n.open, count.Completed+n.completed, count.Abandoned+n.abandoned
+		countsOf(t.effects, effectOf{way, e}).add(n)
 	}
 	for kind, sum := range map[engine.EffectKind]*int64{
 		engine.EffectAsked: &t.impact.Asked, engine.EffectBlocked: &t.impact.Blocked, engine.EffectFreed: &t.impact.Freed,
@@ -103,13 +97,12 @@ func (t *tally) add(way engine.Way, before, after engine.Standing, n numbers) {
 // total returns the sums.
 func (t *tally) total() Impact {
 	list := make([]EffectCount, 0, len(t.effects))
-	for _, count := range t.effects {
-		list = append(list, *count)
+	for of, counts := range t.effects {
+		list = append(list, EffectCount{of.Way, of.Effect, *counts})
 	}
 	slices.SortFunc(list, func(a, b EffectCount) int {
 		return cmp.Or(
-			cmp.Compare(slices.Index(paths, a.Path), slices.Index(paths, b.Path)), cmp.Compare(a.Provider, b.Provider),
-			cmp.Compare(a.Blocker, b.Blocker), cmp.Compare(a.Attribute, b.Attribute), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Reason, b.Reason),
+			compareWays(a.Way, b.Way), cmp.Compare(a.Blocker, b.Blocker), cmp.Compare(a.Attribute, b.Attribute), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Reason, b.Reason),
 		)
 	})
 	t.impact.Effects = list

@@ -21,7 +21,7 @@ const (
 )
 
 // shapeOf is the shape under which a sign-up is counted.
-func shapeOf(a attempt) string { return string(a.Verdict.Path) }
+func shapeOf(a engine.Attempt) string { return string(engine.ShapeOf(a)) }
 
 // KeepSettling settles what was abandoned, now and then, until ctx ends. Any number
 // of processes may do it at once. Stores that do not answer are logged once, and
@@ -112,7 +112,7 @@ func (s *Service) settleDue(ctx context.Context, instance string, due []AttemptK
 		}
 		switch ended := noteEnd(a, now); ended.Lifecycle {
 		case engine.Abandoned:
-			abandoned = append(abandoned, EndedAttempt{AttemptID: a.key.ID, SettingsVersion: a.SettingsVersion, Shape: shapeOf(a), At: ended.EndedAt})
+			abandoned = append(abandoned, EndedAttempt{AttemptID: a.key.ID, SettingsVersion: a.SettingsVersion, Shape: shapeOf(a.Attempt), At: ended.EndedAt})
 		case engine.Complete: // counted when it was converted
 		default:
 			waiting[r.AttemptKey] = true

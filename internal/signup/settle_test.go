@@ -35,14 +35,25 @@ func (w *world) wantSettled(n int) {
 	}
 }
 
-// wantShapes compares with counts like "1 COMPLETE FORM: 2".
+// wantShapes compares with counts like "1 COMPLETE FORM: 2", of a version of the
+// settings, an outcome and a way in.
 func (w *world) wantShapes(counts ...string) {
 	w.Helper()
 	shapes, err := w.directory.Shapes(w.Context(), w.first.ID)
 	w.must(err)
-	var got []string
+	sums, order := map[string]int64{}, []string{}
 	for _, c := range shapes {
-		got = append(got, fmt.Sprintf("%d %s %s: %d", c.SettingsVersion, c.Outcome, c.Shape, c.Count))
+		a, err := engine.Shape(c.Shape).Attempt()
+		w.must(err)
+		like := fmt.Sprintf("%d %s %s", c.SettingsVersion, c.Outcome, a.Way().Path)
+		if sums[like] == 0 {
+			order = append(order, like)
+		}
+		sums[like] += c.Count
+	}
+	var got []string
+	for _, like := range order {
+		got = append(got, fmt.Sprintf("%s: %d", like, sums[like]))
 	}
 	if !slices.Equal(got, counts) {
 		w.Errorf("counts are %q, want %q", got, counts)
