@@ -187,7 +187,8 @@ type told struct {
 	UnverifiedFields []string
 	RequiredFields   []string
 	OptionalFields   []string
-	Blockers         []struct{ Code string }
+	Blockers         []struct{ Code, Attribute string }
+	AwaitsOwner      bool
 	EmailAddress     *string
 	PhoneNumber      *string
 	CreatedUserID    *string
@@ -202,15 +203,16 @@ type told struct {
 	}
 	Verifications struct {
 		ExternalAccount *struct {
-			Status    string
-			Challenge *struct{ URL string }
+			Status, Provider string
+			Error            *struct{ Code string }
+			Challenge        *struct{ URL string }
 		}
 	}
 }
 
-const toldFields = `{ id status missingFields unverifiedFields requiredFields optionalFields blockers { code } emailAddress phoneNumber createdUserId settingsVersion
+const toldFields = `{ id status missingFields unverifiedFields requiredFields optionalFields blockers { code attribute } awaitsOwner emailAddress phoneNumber createdUserId settingsVersion
 	requirements { field state reason source { kind name } actions { kind strategies } }
-	verifications { externalAccount { status challenge { ... on RedirectChallenge { url } } } } }`
+	verifications { externalAccount { status provider error { code } challenge { ... on RedirectChallenge { url } } } } }`
 
 type refusal struct {
 	Code, Message string

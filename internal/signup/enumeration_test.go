@@ -125,7 +125,7 @@ var probes = []struct {
 		o.clock.advance(engine.ResendInterval)
 		o.hear(o.start(engine.PhoneCode))
 	}},
-	{name: "the legacy algorithm", settings: `{"progressiveSignUp": false}`, talk: func(o *overheard) {
+	{name: "the legacy algorithm", settings: `{"progressiveSignUp": false, "externalAccount": {"removeProviders": ["forum"]}}`, talk: func(o *overheard) {
 		o.hear(o.create(withEmail(o.address)))
 		o.wrongly(engine.EmailAddress)
 		o.hear(o.update(signup.Input{EmailAddress: signup.Given("else@example.com")}))

@@ -213,7 +213,7 @@ func TestSameValueIsNoChange(t *testing.T) {
 func TestLegacyTakenAddressCanBeReplaced(t *testing.T) {
 	w := newWorld(t, `{`+providerSettings+`}`)
 	w.completed(ada.email)
-	w.set(`{"progressiveSignUp": false}`)
+	w.set(`{"progressiveSignUp": false, "externalAccount": {"removeProviders": ["forum"]}}`)
 	c := w.client()
 	c.create(signup.Input{})
 	out := c.connect("acme", ada)
