@@ -96,8 +96,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	defer directory.Close()
+	can := engine.Capabilities{
+		SendEmail: senders.Sends(signup.ChannelEmail), SendSMS: senders.Sends(signup.ChannelSMS), ProveAccount: true, ProveWallet: true,
+	}
 	first, err := signup.EnsureFirstInstance(ctx, directory, keys, signup.Bootstrap{
-		PublishableKey: c.PublishableKey, SecretKey: c.SecretKey, Settings: c.Settings, EnumerationProtection: c.Mode == config.Production,
+		PublishableKey: c.PublishableKey, SecretKey: c.SecretKey, Settings: c.Settings, Can: &can, EnumerationProtection: c.Mode == config.Production,
 	}, time.Now())
 	if err != nil {
 		return err
@@ -114,7 +117,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		Accounts: oidc.New(oidc.Options{Client: client, Logger: log}), Wallets: siwe.Prover{},
 		Breached: breachedPasswords(c, client), Bots: botcheck.New(client, c.BotCheckURL),
 		Hasher: hasher, Keys: keys, Issuer: c.PublicURL.String(), Development: development, Logger: log,
-		Can:           engine.Capabilities{SendEmail: senders.Sends(signup.ChannelEmail), SendSMS: senders.Sends(signup.ChannelSMS)},
+		Can:           can,
 		EventsPending: func() { events.Wake() },
 	})
 	events = webhook.New(webhook.Config{
@@ -300,12 +303,18 @@ func routes(c config.Config, service *signup.Service, api *transport.Server, out
 
 // warn logs what an operator should know of the settings in force.
 func warn(ctx context.Context, service *signup.Service, first signup.FirstInstance, log *slog.Logger) {
-	settings, err := service.Settings(ctx, signup.Principal{Instance: signup.StoredInstance{Instance: signup.Instance{ID: first.ID}}})
+	operator := signup.Principal{Instance: signup.StoredInstance{Instance: signup.Instance{ID: first.ID}}, Secret: true}
+	settings, err := service.Settings(ctx, operator)
 	if err != nil {
 		log.WarnContext(ctx, "settings not looked at", "error", err)
 		return
 	}
-	for _, w := range settings.Warnings {
+	foreseen, err := service.Foresee(ctx, operator, settings)
+	if err != nil {
+		log.WarnContext(ctx, "settings not looked at", "error", err)
+		return
+	}
+	for _, w := range foreseen.Warnings {
 		log.WarnContext(ctx, "settings: "+w.Message, "code", w.Code, "setting", w.Path)
 	}
 }

@@ -110,7 +110,7 @@ func (s *Service) revised(ctx context.Context, p Principal, plain SettingsPatch)
 	next.BotProtection = next.BotProtection.keepingSecret(current.BotProtection, s.keys)
 	problems = slices.Concat(next.Check(), plain.checkKeys(next), plain.checkAuthor())
 	if len(problems) == 0 {
-		problems = s.impossible(current.Settings, next)
+		problems = impossible(current.Settings, next, s.can)
 	}
 	return current, next, problems, nil
 }

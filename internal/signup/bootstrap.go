@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"stepwise/engine"
 )
 
 // Bootstrap says how the first instance is to be.
@@ -15,6 +17,9 @@ type Bootstrap struct {
 	PublishableKey string
 	SecretKey      string
 	Settings       SettingsPatch
+	// Can, if not nil, is what the deployment can do: Settings that make a way in
+	// impossible on it are refused.
+	Can *engine.Capabilities
 	// EnumerationProtection is that of a new instance whose Settings do not say.
 	EnumerationProtection bool
 }
@@ -36,7 +41,11 @@ func EnsureFirstInstance(ctx context.Context, d Directory, keys *Keys, b Bootstr
 	defaults := DefaultSettings()
 	defaults.EnumerationProtection = b.EnumerationProtection
 	settings := defaults.Apply(b.Settings.sealed(keys))
-	if problems := append(settings.Check(), b.Settings.checkKeys(settings)...); len(problems) > 0 {
+	problems := append(settings.Check(), b.Settings.checkKeys(settings)...)
+	if len(problems) == 0 && b.Can != nil {
+		problems = impossible(defaults, settings, *b.Can)
+	}
+	if len(problems) > 0 {
 		wrong := make([]error, len(problems))
 		for i, p := range problems {
 			wrong[i] = fmt.Errorf("SETTINGS_FILE: %s: %s (%s)", strings.Join(p.Field[1:], "."), p.Message, p.Code)

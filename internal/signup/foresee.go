@@ -63,13 +63,13 @@ func warningOf(way engine.Prospect) engine.Finding {
 // impossible returns why the settings are refused: ways in that they make impossible.
 // One that was impossible before stays a warning, so that other settings can be changed
 // although the deployment has lost something.
-func (s *Service) impossible(before, next Settings) []Problem {
+func impossible(before, next Settings, can engine.Capabilities) []Problem {
 	var found []Problem
 	known := map[engine.Way]bool{}
-	for _, way := range engine.Prospects(before.Requirements(), s.can) {
+	for _, way := range engine.Prospects(before.Requirements(), can) {
 		known[way.Way] = way.Outlook == engine.OutlookImpossible
 	}
-	for _, way := range engine.Prospects(next.Requirements(), s.can) {
+	for _, way := range engine.Prospects(next.Requirements(), can) {
 		if way.Outlook != engine.OutlookImpossible || known[way.Way] {
 			continue
 		}

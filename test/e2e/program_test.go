@@ -172,6 +172,8 @@ func TestSettingsFile(t *testing.T) {
 		"out of range": {`{"password": {"minLength": 1}}`, "password.minLength"},
 		"two objects":  {`{} {}`, "SETTINGS_FILE"},
 		"empty":        {``, "SETTINGS_FILE"},
+		"nobody could sign up through a provider": {`{"progressiveSignUp": false,
+			"externalAccount": {"providers": [{"name": "forum", "issuer": "https://forum.example", "clientId": "a"}]}}`, "WAY_IMPOSSIBLE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := startByHand(t, map[string]string{"SETTINGS_FILE": file(t, c.text)}, nil)

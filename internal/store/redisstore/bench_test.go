@@ -92,3 +92,43 @@ func BenchmarkEmbeddedGrowth(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRegister is what a sweeper and a preview ask of the register of 100,000
+// sign-ups of which none is due: a look for what is, and a page of all.
+func BenchmarkRegister(b *testing.B) {
+	b.Run("embedded", func(b *testing.B) { benchmarkRegister(b, openEmbedded(b, Options{})) })
+	if realtest.Wanted() {
+		b.Run("redis-server", func(b *testing.B) { benchmarkRegister(b, openURL(b, realtest.Redis(b).URL)) })
+	}
+}
+
+func benchmarkRegister(b *testing.B, s *Store) {
+	r := newRecord(1)
+	for i := range 100_000 {
+		key := signup.AttemptKey{Instance: "inst_1", Client: fmt.Sprintf("client_%d", i), ID: "a"}
+		r.AbandonAt = r.ExpireAt.Add(time.Duration(i) * time.Millisecond)
+		if _, _, err := s.Create(b.Context(), key, r, signup.Memory{}, time.Now(), time.Now()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("Due", func(b *testing.B) {
+		for b.Loop() {
+			if due, err := s.Due(b.Context(), "inst_1", time.Now(), 200); err != nil || len(due) > 0 {
+				b.Fatal(due, err)
+			}
+		}
+	})
+	b.Run("Live and LoadMany of 200", func(b *testing.B) {
+		cursor := ""
+		for b.Loop() {
+			page, next, err := s.Live(b.Context(), "inst_1", cursor, 200)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := s.LoadMany(b.Context(), page); err != nil {
+				b.Fatal(err)
+			}
+			cursor = next
+		}
+	})
+}
