@@ -203,12 +203,19 @@ type ComplexityRoot struct {
 	LegalConsent struct {
 		DocumentURL     func(childComplexity int) int
 		DocumentVersion func(childComplexity int) int
+		Documents       func(childComplexity int) int
 	}
 
 	LegalConsentSettings struct {
 		DocumentURL     func(childComplexity int) int
 		DocumentVersion func(childComplexity int) int
+		Documents       func(childComplexity int) int
 		Enabled         func(childComplexity int) int
+	}
+
+	LegalDocument struct {
+		Name func(childComplexity int) int
+		URL  func(childComplexity int) int
 	}
 
 	MessageChallenge struct {
@@ -1425,6 +1432,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.LegalConsent.DocumentVersion(childComplexity), true
+	case "LegalConsent.documents":
+		if e.ComplexityRoot.LegalConsent.Documents == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LegalConsent.Documents(childComplexity), true
 
 	case "LegalConsentSettings.documentUrl":
 		if e.ComplexityRoot.LegalConsentSettings.DocumentURL == nil {
@@ -1438,12 +1451,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.LegalConsentSettings.DocumentVersion(childComplexity), true
+	case "LegalConsentSettings.documents":
+		if e.ComplexityRoot.LegalConsentSettings.Documents == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LegalConsentSettings.Documents(childComplexity), true
 	case "LegalConsentSettings.enabled":
 		if e.ComplexityRoot.LegalConsentSettings.Enabled == nil {
 			break
 		}
 
 		return e.ComplexityRoot.LegalConsentSettings.Enabled(childComplexity), true
+
+	case "LegalDocument.name":
+		if e.ComplexityRoot.LegalDocument.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LegalDocument.Name(childComplexity), true
+	case "LegalDocument.url":
+		if e.ComplexityRoot.LegalDocument.URL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LegalDocument.URL(childComplexity), true
 
 	case "MessageChallenge.message":
 		if e.ComplexityRoot.MessageChallenge.Message == nil {
@@ -3513,6 +3545,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputInvitationCreateInput,
 		ec.unmarshalInputInvitationRevokeInput,
 		ec.unmarshalInputLegalConsentSettingsInput,
+		ec.unmarshalInputLegalDocumentInput,
 		ec.unmarshalInputPasswordSettingsInput,
 		ec.unmarshalInputPhoneNumberSettingsInput,
 		ec.unmarshalInputProviderSettingsInput,
@@ -4951,10 +4984,19 @@ type UsernameRules {
   maxLength: Int!
 }
 
-"The document that consent is asked for."
+"The documents that consent is asked for."
 type LegalConsent {
+  "The version of all of them together."
   documentVersion: String!
+  "The address of the document where there is one, or of a page with all."
   documentUrl: String
+  documents: [LegalDocument!]!
+}
+
+"One that people can read before they consent."
+type LegalDocument {
+  name: String!
+  url: String!
 }
 
 enum SignUpMode {
@@ -5288,8 +5330,12 @@ type PasswordSettings {
 
 type LegalConsentSettings {
   enabled: Boolean!
+  "The version of all of them together: raise it when any changes, and everybody who has not completed is asked again. A user keeps it as a receipt."
   documentVersion: String!
+  "The address of the document where there is one, or of a page with all."
   documentUrl: String
+  "Shown one by one, such as terms and privacy policy."
+  documents: [LegalDocument!]!
 }
 
 type SettingsWarning {
@@ -5480,6 +5526,15 @@ input LegalConsentSettingsInput {
   documentVersion: String
   "An http or https address; an empty string removes it."
   documentUrl: String
+  "Replaces the list; at most 10."
+  documents: [LegalDocumentInput!]
+}
+
+input LegalDocumentInput {
+  "1 to 60 characters."
+  name: String!
+  "An http or https address."
+  url: String!
 }
 
 type InstanceSettingsUpdatePayload {
@@ -5922,6 +5977,8 @@ func (ec *executionContext) childFields_LegalConsent(ctx context.Context, field 
 		return ec.fieldContext_LegalConsent_documentVersion(ctx, field)
 	case "documentUrl":
 		return ec.fieldContext_LegalConsent_documentUrl(ctx, field)
+	case "documents":
+		return ec.fieldContext_LegalConsent_documents(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type LegalConsent", field.Name)
 }
@@ -5934,8 +5991,20 @@ func (ec *executionContext) childFields_LegalConsentSettings(ctx context.Context
 		return ec.fieldContext_LegalConsentSettings_documentVersion(ctx, field)
 	case "documentUrl":
 		return ec.fieldContext_LegalConsentSettings_documentUrl(ctx, field)
+	case "documents":
+		return ec.fieldContext_LegalConsentSettings_documents(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type LegalConsentSettings", field.Name)
+}
+
+func (ec *executionContext) childFields_LegalDocument(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_LegalDocument_name(ctx, field)
+	case "url":
+		return ec.fieldContext_LegalDocument_url(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LegalDocument", field.Name)
 }
 
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10288,6 +10357,38 @@ func (ec *executionContext) fieldContext_LegalConsent_documentUrl(_ context.Cont
 	return graphql.NewScalarFieldContext("LegalConsent", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _LegalConsent_documents(ctx context.Context, field graphql.CollectedField, obj *LegalConsent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LegalConsent_documents(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Documents, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []LegalDocument) graphql.Marshaler {
+			return ec.marshalNLegalDocument2ᚕstepwiseᚋgraphᚐLegalDocumentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LegalConsent_documents(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LegalConsent",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LegalDocument(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _LegalConsentSettings_enabled(ctx context.Context, field graphql.CollectedField, obj *LegalConsentSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10355,6 +10456,84 @@ func (ec *executionContext) _LegalConsentSettings_documentUrl(ctx context.Contex
 }
 func (ec *executionContext) fieldContext_LegalConsentSettings_documentUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("LegalConsentSettings", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _LegalConsentSettings_documents(ctx context.Context, field graphql.CollectedField, obj *LegalConsentSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LegalConsentSettings_documents(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Documents, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []LegalDocument) graphql.Marshaler {
+			return ec.marshalNLegalDocument2ᚕstepwiseᚋgraphᚐLegalDocumentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LegalConsentSettings_documents(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LegalConsentSettings",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LegalDocument(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LegalDocument_name(ctx context.Context, field graphql.CollectedField, obj *LegalDocument) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LegalDocument_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LegalDocument_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LegalDocument", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _LegalDocument_url(ctx context.Context, field graphql.CollectedField, obj *LegalDocument) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LegalDocument_url(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.URL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LegalDocument_url(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LegalDocument", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _MessageChallenge_message(ctx context.Context, field graphql.CollectedField, obj *MessageChallenge) (ret graphql.Marshaler) {
@@ -20321,7 +20500,7 @@ func (ec *executionContext) unmarshalInputLegalConsentSettingsInput(ctx context.
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"enabled", "documentVersion", "documentUrl"}
+	fieldsInOrder := [...]string{"enabled", "documentVersion", "documentUrl", "documents"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -20349,6 +20528,50 @@ func (ec *executionContext) unmarshalInputLegalConsentSettingsInput(ctx context.
 				return it, err
 			}
 			it.DocumentURL = graphql.OmittableOf(data)
+		case "documents":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("documents"))
+			data, err := ec.unmarshalOLegalDocumentInput2ᚕstepwiseᚋgraphᚐLegalDocumentInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Documents = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputLegalDocumentInput(ctx context.Context, obj any) (LegalDocumentInput, error) {
+	var it LegalDocumentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"name", "url"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "url":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("url"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.URL = data
 		}
 	}
 	return it, nil
@@ -23150,6 +23373,11 @@ func (ec *executionContext) _LegalConsent(ctx context.Context, sel ast.Selection
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "documents":
+			out.Values[i] = ec._LegalConsent_documents(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -23196,6 +23424,54 @@ func (ec *executionContext) _LegalConsentSettings(ctx context.Context, sel ast.S
 		case "documentUrl":
 			out.Values[i] = ec._LegalConsentSettings_documentUrl(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "documents":
+			out.Values[i] = ec._LegalConsentSettings_documents(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var legalDocumentImplementors = []string{"LegalDocument"}
+
+func (ec *executionContext) _LegalDocument(ctx context.Context, sel ast.SelectionSet, obj *LegalDocument) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, legalDocumentImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LegalDocument")
+		case "name":
+			out.Values[i] = ec._LegalDocument_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "url":
+			out.Values[i] = ec._LegalDocument_url(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -28002,6 +28278,31 @@ func (ec *executionContext) marshalNLegalConsentSettings2ᚖstepwiseᚋgraphᚐL
 	return ec._LegalConsentSettings(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNLegalDocument2stepwiseᚋgraphᚐLegalDocument(ctx context.Context, sel ast.SelectionSet, v LegalDocument) graphql.Marshaler {
+	return ec._LegalDocument(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNLegalDocument2ᚕstepwiseᚋgraphᚐLegalDocumentᚄ(ctx context.Context, sel ast.SelectionSet, v []LegalDocument) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNLegalDocument2stepwiseᚋgraphᚐLegalDocument(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNLegalDocumentInput2stepwiseᚋgraphᚐLegalDocumentInput(ctx context.Context, v any) (LegalDocumentInput, error) {
+	res, err := ec.unmarshalInputLegalDocumentInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNPageInfo2ᚖstepwiseᚋgraphᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v *PageInfo) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -29619,6 +29920,23 @@ func (ec *executionContext) unmarshalOLegalConsentSettingsInput2ᚖstepwiseᚋgr
 	}
 	res, err := ec.unmarshalInputLegalConsentSettingsInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOLegalDocumentInput2ᚕstepwiseᚋgraphᚐLegalDocumentInputᚄ(ctx context.Context, v any) ([]LegalDocumentInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]LegalDocumentInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNLegalDocumentInput2stepwiseᚋgraphᚐLegalDocumentInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
 }
 
 func (ec *executionContext) marshalONode2stepwiseᚋgraphᚐNode(ctx context.Context, sel ast.SelectionSet, v Node) graphql.Marshaler {

@@ -355,16 +355,23 @@ type InvitationRevokePayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
-// The document that consent is asked for.
+// The documents that consent is asked for.
 type LegalConsent struct {
-	DocumentVersion string  `json:"documentVersion"`
-	DocumentURL     *string `json:"documentUrl,omitempty"`
+	// The version of all of them together.
+	DocumentVersion string `json:"documentVersion"`
+	// The address of the document where there is one, or of a page with all.
+	DocumentURL *string         `json:"documentUrl,omitempty"`
+	Documents   []LegalDocument `json:"documents"`
 }
 
 type LegalConsentSettings struct {
-	Enabled         bool    `json:"enabled"`
-	DocumentVersion string  `json:"documentVersion"`
-	DocumentURL     *string `json:"documentUrl,omitempty"`
+	Enabled bool `json:"enabled"`
+	// The version of all of them together: raise it when any changes, and everybody who has not completed is asked again. A user keeps it as a receipt.
+	DocumentVersion string `json:"documentVersion"`
+	// The address of the document where there is one, or of a page with all.
+	DocumentURL *string `json:"documentUrl,omitempty"`
+	// Shown one by one, such as terms and privacy policy.
+	Documents []LegalDocument `json:"documents"`
 }
 
 type LegalConsentSettingsInput struct {
@@ -373,6 +380,21 @@ type LegalConsentSettingsInput struct {
 	DocumentVersion graphql.Omittable[*string] `json:"documentVersion,omitempty"`
 	// An http or https address; an empty string removes it.
 	DocumentURL graphql.Omittable[*string] `json:"documentUrl,omitempty"`
+	// Replaces the list; at most 10.
+	Documents graphql.Omittable[[]LegalDocumentInput] `json:"documents,omitempty"`
+}
+
+// One that people can read before they consent.
+type LegalDocument struct {
+	Name string `json:"name"`
+	URL  string `json:"url"`
+}
+
+type LegalDocumentInput struct {
+	// 1 to 60 characters.
+	Name string `json:"name"`
+	// An http or https address.
+	URL string `json:"url"`
 }
 
 // A message is to be signed, by `personal_sign` (EIP-191).

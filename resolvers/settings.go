@@ -20,6 +20,14 @@ func chains(ids []int64) []int {
 	return list
 }
 
+func legalDocuments(list []signup.LegalDocument) []graph.LegalDocument {
+	documents := make([]graph.LegalDocument, 0, len(list))
+	for _, d := range list {
+		documents = append(documents, graph.LegalDocument{Name: d.Name, URL: d.URL})
+	}
+	return documents
+}
+
 func publicSettings(s signup.InstanceSettings, can engine.Capabilities) *graph.PublicSettings {
 	g := &graph.PublicSettings{
 		AppName: s.AppName, ProgressiveSignUp: s.ProgressiveSignUp, SignUpMode: graph.SignUpMode(s.SignUpMode),
@@ -30,7 +38,7 @@ func publicSettings(s signup.InstanceSettings, can engine.Capabilities) *graph.P
 		DefaultCountry: orNil(s.DefaultCountry), PhoneCountries: s.PhoneNumber.Countries, TestMode: s.TestMode, Version: int(s.Version),
 	}
 	if s.LegalConsent.Enabled {
-		g.LegalConsent = &graph.LegalConsent{DocumentVersion: s.LegalConsent.DocumentVersion, DocumentURL: orNil(s.LegalConsent.DocumentURL)}
+		g.LegalConsent = &graph.LegalConsent{DocumentVersion: s.LegalConsent.DocumentVersion, DocumentURL: orNil(s.LegalConsent.DocumentURL), Documents: legalDocuments(s.LegalConsent.Documents)}
 	}
 	if b := s.BotProtection; b.Provider != signup.BotNone {
 		g.BotProtection = &graph.BotProtection{Provider: graph.BotProtectionProvider(b.Provider), SiteKey: b.SiteKey}
@@ -108,6 +116,7 @@ func instanceSettings(s signup.InstanceSettings, callbackURL func(provider strin
 		FirstName: field(s.FirstName), LastName: field(s.LastName),
 		LegalConsent: &graph.LegalConsentSettings{
 			Enabled: s.LegalConsent.Enabled, DocumentVersion: s.LegalConsent.DocumentVersion, DocumentURL: orNil(s.LegalConsent.DocumentURL),
+			Documents: legalDocuments(s.LegalConsent.Documents),
 		},
 		Restrictions: &graph.RestrictionSettings{Allowlist: s.Restrictions.Allowlist, Blocklist: s.Restrictions.Blocklist},
 		BotProtection: &graph.BotProtectionSettings{

@@ -47,6 +47,12 @@ func settingsPatch(in graph.InstanceSettingsUpdateInput) signup.SettingsPatch {
 	}
 	if l := in.LegalConsent.Value(); l != nil {
 		p.LegalConsent = &signup.LegalConsentPatch{Enabled: l.Enabled.Value(), DocumentVersion: l.DocumentVersion.Value(), DocumentURL: l.DocumentURL.Value()}
+		if l.Documents.Value() != nil {
+			p.LegalConsent.Documents = []signup.LegalDocument{}
+		}
+		for _, d := range l.Documents.Value() {
+			p.LegalConsent.Documents = append(p.LegalConsent.Documents, signup.LegalDocument{Name: d.Name, URL: d.URL})
+		}
 	}
 	if r := in.Restrictions.Value(); r != nil {
 		p.Restrictions = &signup.RestrictionPatch{Allowlist: r.Allowlist.Value(), Blocklist: r.Blocklist.Value()}

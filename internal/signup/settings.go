@@ -147,11 +147,21 @@ type WalletSettings struct {
 	ChainIDs []int64 `json:"chainIds"`
 }
 
-// LegalConsentSettings name the document that consent is asked for.
+// LegalConsentSettings name the documents that consent is asked for. Their version is
+// one for all of them: it is raised when any changes. DocumentURL is the address of the
+// document where there is one, or of a page with all.
 type LegalConsentSettings struct {
 	Enabled         bool   `json:"enabled"`
 	DocumentVersion string `json:"documentVersion"`
 	DocumentURL     string `json:"documentUrl"`
+	// Documents are shown one by one, such as terms and privacy policy.
+	Documents []LegalDocument `json:"documents"`
+}
+
+// LegalDocument is one that people can read before they consent.
+type LegalDocument struct {
+	Name string `json:"name"`
+	URL  string `json:"url"`
 }
 
 // DefaultSettings are those of a new instance: an email address, verified by
@@ -171,7 +181,7 @@ func DefaultSettings() Settings {
 		ExternalAccount:        AccountSettings{Providers: []ProviderSettings{}},
 		FirstName:              FieldSettings{Enabled: true},
 		LastName:               FieldSettings{Enabled: true},
-		LegalConsent:           LegalConsentSettings{DocumentVersion: "1"},
+		LegalConsent:           LegalConsentSettings{DocumentVersion: "1", Documents: []LegalDocument{}},
 		Restrictions:           RestrictionSettings{Allowlist: []string{}, Blocklist: []string{}},
 		BotProtection:          BotProtection{Provider: BotNone},
 		SendingLimits:          SendingLimits{PerAddressPerHour: 5, EmailsPerDay: 100_000, TextMessagesPerDay: 5_000, TextMessagesPerRangePerHour: 60},
@@ -309,9 +319,10 @@ type WalletPatch struct {
 }
 
 type LegalConsentPatch struct {
-	Enabled         *bool   `json:"enabled"`
-	DocumentVersion *string `json:"documentVersion"`
-	DocumentURL     *string `json:"documentUrl"`
+	Enabled         *bool           `json:"enabled"`
+	DocumentVersion *string         `json:"documentVersion"`
+	DocumentURL     *string         `json:"documentUrl"`
+	Documents       []LegalDocument `json:"documents"`
 }
 
 func set[T any](to *T, from *T) {
@@ -350,6 +361,7 @@ func (s Settings) Apply(p SettingsPatch) Settings {
 		set(&s.LegalConsent.Enabled, l.Enabled)
 		set(&s.LegalConsent.DocumentVersion, l.DocumentVersion)
 		set(&s.LegalConsent.DocumentURL, l.DocumentURL)
+		replace(&s.LegalConsent.Documents, l.Documents)
 	}
 	s.Restrictions = s.Restrictions.apply(p.Restrictions)
 	s.BotProtection = s.BotProtection.apply(p.BotProtection)
@@ -485,6 +497,15 @@ func (s Settings) Check() []Problem {
 	}
 	if u := s.LegalConsent.DocumentURL; u != "" && !isWebAddress(u) {
 		refuse(CodeInvalidFormat, "legalConsent.documentUrl", "Must be an absolute http or https address.")
+	}
+	if len(s.LegalConsent.Documents) > 10 {
+		refuse(CodeOutOfRange, "legalConsent.documents", "Must be at most 10 documents.")
+	}
+	for _, d := range s.LegalConsent.Documents {
+		if n := len([]rune(d.Name)); n < 1 || n > 60 || strings.ContainsFunc(d.Name, isControl) || !isWebAddress(d.URL) {
+			refuse(CodeInvalidFormat, "legalConsent.documents", "Each has a name of 1 to 60 characters on one line, and an absolute http or https address.")
+			break
+		}
 	}
 	if c := s.DefaultCountry; c != "" && !identifier.IsRegion(c) {
 		refuse(CodeInvalidFormat, "defaultCountry", "Must be the code of a country, two letters such as US.")

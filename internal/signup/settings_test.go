@@ -31,7 +31,7 @@ func TestDefaultSettingsWork(t *testing.T) {
 		`"web3Wallet":{"enabled":false,"required":false,"chainIds":[1]},"externalAccount":{"required":false,"providers":[]},` +
 		`"password":{"enabled":true,"required":true,"minLength":8,"maxLength":256,"rejectCommon":true,"rejectContext":true,"rejectBreached":false},` +
 		`"firstName":{"enabled":true,"required":false},"lastName":{"enabled":true,"required":false},` +
-		`"legalConsent":{"enabled":false,"documentVersion":"1","documentUrl":""},` +
+		`"legalConsent":{"enabled":false,"documentVersion":"1","documentUrl":"","documents":[]},` +
 		`"restrictions":{"allowlist":[],"blocklist":[]},"botProtection":{"provider":"NONE","siteKey":"","sealedSecret":""},"enumerationProtection":false,` +
 		`"sendingLimits":{"perAddressPerHour":5,"emailsPerDay":100000,"textMessagesPerDay":5000,"textMessagesPerRangePerHour":60},` +
 		`"defaultCountry":"","testMode":false,"allowedOrigins":[],"allowedRedirects":[],"signUpLifetimeSeconds":86400,"sessionLifetimeSeconds":604800,` +
@@ -54,7 +54,8 @@ func TestPatchChangesWhatItNames(t *testing.T) {
 		"password.enabled":         "false", "password.required": "false", "password.minLength": "12", "password.maxLength": "100",
 		"firstName.enabled": "false", "firstName.required": "true", "lastName.enabled": "false", "lastName.required": "true",
 		"legalConsent.enabled": "true", "legalConsent.documentVersion": `"2"`, "legalConsent.documentUrl": `"https://example.com/terms"`,
-		"defaultCountry": `"DE"`, "testMode": "true", "allowedOrigins": `["https://example.com"]`, "allowedRedirects": `["https://example.com/in"]`,
+		"legalConsent.documents": `[{"name":"Terms","url":"https://example.com/terms"}]`,
+		"defaultCountry":         `"DE"`, "testMode": "true", "allowedOrigins": `["https://example.com"]`, "allowedRedirects": `["https://example.com/in"]`,
 		"signUpLifetimeSeconds": "3600", "sessionLifetimeSeconds": "7200",
 		"restrictions.allowlist": `["example.com"]`, "restrictions.blocklist": `["*.example.com"]`,
 		"emailAddress.allowSubaddresses": "false", "phoneNumber.countries": `["DE"]`, "username.reserved": `["admin"]`,
@@ -87,7 +88,7 @@ func TestPatchChangesWhatItNames(t *testing.T) {
 			}
 		})
 	}
-	if n := len(leaves(t, signup.DefaultSettings())); n != 55 { // the providers have a test of their own
+	if n := len(leaves(t, signup.DefaultSettings())); n != 56 { // the providers have a test of their own
 		t.Errorf("there are %d settings; is each tested?", n)
 	}
 	defaults := signup.DefaultSettings()
@@ -168,6 +169,8 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		{`{"legalConsent": {"documentVersion": ""}}`, "INVALID_FORMAT legalConsent.documentVersion"},
 		{`{"legalConsent": {"documentVersion": "` + long + `"}}`, "INVALID_FORMAT legalConsent.documentVersion"},
 		{`{"legalConsent": {"documentUrl": "javascript:alert(1)"}}`, "INVALID_FORMAT legalConsent.documentUrl"},
+		{`{"legalConsent": {"documents": [{"name": "Terms", "url": "/terms"}]}}`, "INVALID_FORMAT legalConsent.documents"},
+		{`{"legalConsent": {"documents": [{"name": "", "url": "https://example.com/terms"}]}}`, "INVALID_FORMAT legalConsent.documents"},
 		{`{"legalConsent": {"documentUrl": "/terms"}}`, "INVALID_FORMAT legalConsent.documentUrl"},
 		{`{"legalConsent": {"documentUrl": "https://user:pass@example.com/"}}`, "INVALID_FORMAT legalConsent.documentUrl"},
 		{`{"defaultCountry": "DEU"}`, "INVALID_FORMAT defaultCountry"},

@@ -63,6 +63,7 @@ var neighbours = map[string]map[string]any{
 	"proof.code":                  {"challengeId": "none", "code": "123456"},
 	"since":                       {"endpointId": "none", "at": "2026-01-01T00:00:00Z"},
 	"externalAccount.providers.0": {"name": "forum"},
+	"legalConsent.documents.0":    {"name": "Terms", "url": "https://app.example/terms"},
 }
 
 // otherScalars are values of scalars that look as if they could be converted,

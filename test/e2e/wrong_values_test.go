@@ -146,6 +146,9 @@ func wrongSettings(long string) map[string][]any {
 		"username":         slices.Concat(lengths("minLength", -1, 0, 65, 1<<31-1), lengths("maxLength", -1, 0, 2, 65), wrongLists("reserved", "admin", long, 1001, canary+" b", "p\u0430ypal", "1")),
 		"password":         append(lengths("minLength", -1, 7, 65), lengths("maxLength", 0, 63, 257)...),
 		"legalConsent": {
+			map[string]any{"documents": []any{map[string]any{"name": "", "url": "https://example.com/"}}},
+			map[string]any{"documents": []any{map[string]any{"name": canary, "url": "javascript:" + canary}}},
+			map[string]any{"documents": slices.Repeat([]any{map[string]any{"name": "Terms", "url": "https://example.com/"}}, 11)},
 			map[string]any{"documentVersion": ""}, map[string]any{"documentVersion": long},
 			map[string]any{"documentUrl": "javascript:alert(1)"}, map[string]any{"documentUrl": canary},
 			map[string]any{"documentUrl": "https://user:" + canary + "@example.com/"}, map[string]any{"documentUrl": "https://example.com/" + long},
