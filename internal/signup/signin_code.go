@@ -95,18 +95,22 @@ func (s *Service) StartSession(ctx context.Context, p Principal, address string)
 		Instance: p.Instance.ID, Client: p.Client, Attribute: a, Norm: who.Norm, Nonce: RandomText(idLength), ExpireAt: now.Add(settings.codeLifetime()),
 	}
 	owner, err := s.directory.Owner(ctx, p.Instance.ID, []Identifier{who})
-	switch {
-	case errors.Is(err, ErrNoRow):
-	case err != nil:
+	if err != nil && !errors.Is(err, ErrNoRow) {
 		return SessionChallenge{}, unavailable(err)
-	case a == engine.PhoneNumber && !settings.PhoneNumber.takes(who.Norm):
-	case !owner.Identifier.VerifiedAt.IsZero() && !test:
+	}
+	// What others have a part in is taken after the answer, and for real messages only:
+	// asking for strangers' codes must neither tell nor spend anything.
+	budgets := sharedBudgets(p.Instance.ID, settings.SendingLimits, a, who.Norm)
+	switch known := err == nil && !owner.Identifier.VerifiedAt.IsZero(); {
+	case test:
+	case known && (a != engine.PhoneNumber || settings.PhoneNumber.takes(who.Norm)):
 		handedOver = true
-		// What others have a part in is taken after the answer, and for real messages
-		// only: asking for strangers' codes must neither tell nor spend anything.
 		s.deliverLater(ctx, Message{
 			Channel: channelOf(a), Purpose: PurposeSignIn, To: text, Code: challenge.code(s.keys), AppName: settings.AppName, ExpireAt: challenge.ExpireAt,
-		}, sharedBudgets(p.Instance.ID, settings.SendingLimits, a, who.Norm)...)
+		}, budgets...)
+	default:
+		handedOver = true
+		s.deliverNothing(ctx, budgets)
 	}
 	out := SessionChallenge{
 		ID: s.keys.signSessionChallenge(challenge), SentTo: mask(a, who.Norm),
@@ -147,6 +151,21 @@ func (s *Service) deliverLater(ctx context.Context, m Message, budgets ...Budget
 		if err := s.messenger.Deliver(ctx, m); err != nil {
 			s.log.ErrorContext(ctx, "message not delivered", "purpose", string(m.Purpose), "error", err)
 		}
+	})
+}
+
+// deliverNothing asks for budgets as a message does, of others: the stores have as much
+// to do whether or not there is somebody to write to.
+func (s *Service) deliverNothing(ctx context.Context, budgets []Budget) {
+	ctx = context.WithoutCancel(ctx)
+	for i := range budgets {
+		budgets[i].Key = "nobody:" + budgets[i].Key
+	}
+	s.promised.Go(func() {
+		defer s.sending.Release(1)
+		ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+		defer cancel()
+		_, _, _ = s.budgets.Take(ctx, s.now(), budgets...) // nothing depends on the answer
 	})
 }
 
