@@ -15,12 +15,11 @@ import (
 
 var guideBlock = regexp.MustCompile("(?s)<!-- run -->\n```sh\n(.*?)```\n(?:```json\n(.*?)```\n)?")
 
-// TestSettingsAsCode runs the guide's commands as they stand, on a fresh copy.
-func TestSettingsAsCode(t *testing.T) {
-	if !realtest.Wanted() {
-		return
-	}
-	text, err := os.ReadFile(filepath.Join(root, "docs", "guides", "settings-as-code.md"))
+// runGuide runs the guide's commands as they stand, on a fresh copy, and returns the
+// folder that they were run in.
+func runGuide(t *testing.T, name string) (folder string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "docs", "guides", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,9 +39,22 @@ func TestSettingsAsCode(t *testing.T) {
 	if err != nil || string(out) != want.String() {
 		t.Errorf("the guide's commands: %v\n%s\nbut the guide says\n%s", err, out, want.String())
 	}
-	file, err := os.ReadFile(filepath.Join(shell.Dir, "settings.json"))
+	return shell.Dir
+}
+
+func TestSettingsAsCode(t *testing.T) {
+	if !realtest.Wanted() {
+		return
+	}
+	file, err := os.ReadFile(filepath.Join(runGuide(t, "settings-as-code.md"), "settings.json"))
 	var exported map[string]any
 	if err != nil || json.Unmarshal(file, &exported) != nil || exported["appName"] == nil {
 		t.Errorf("settings.json: %v, %s", err, file)
+	}
+}
+
+func TestChangingSettings(t *testing.T) {
+	if realtest.Wanted() {
+		runGuide(t, "changing-settings.md")
 	}
 }
