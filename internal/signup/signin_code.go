@@ -106,7 +106,7 @@ func (s *Service) StartSession(ctx context.Context, p Principal, address string)
 		// only: asking for strangers' codes must neither tell nor spend anything.
 		s.deliverLater(ctx, Message{
 			Channel: channelOf(a), Purpose: PurposeSignIn, To: text, Code: challenge.code(s.keys), AppName: settings.AppName, ExpireAt: challenge.ExpireAt,
-		}, sharedBudgets(p.Instance.ID, settings.SendingLimits, a, who.Norm)...)
+		}, returningBudgets(p.Instance.ID, settings.Settings, a, who.Norm)...)
 	}
 	out := SessionChallenge{
 		ID: s.keys.signSessionChallenge(challenge), SentTo: mask(a, who.Norm),
