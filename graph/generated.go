@@ -4219,8 +4219,8 @@ input SignUpCreateInput {
   ticket: String
   """
   What the provider's widget gave. Needed where ` + "`" + `publicSettings.botProtection` + "`" + ` is not
-  null, also with a ticket; ignored elsewhere. It is good for one call that is not
-  refused for anything else.
+  null, also with a ticket; ignored elsewhere. It is good for one call in which nothing
+  else is wrong, also where that one is refused for what it would cost (RATE_LIMITED, BUSY).
   """
   botToken: String
   "Verifications to start in the same call."
@@ -5220,7 +5220,8 @@ subdomains (` + "`" + `*.example.com` + "`" + `), or phone numbers by their begi
 type RestrictionSettings {
   """
   Where it has an entry for email addresses, only those on it are taken; so with phone
-  numbers. It wins over the blocklist. People with an invitation need not be on it.
+  numbers. It wins over the blocklist. The addresses that a valid invitation was made for
+  are taken whatever the lists say; others of the invited are not.
   """
   allowlist: [String!]!
   blocklist: [String!]!

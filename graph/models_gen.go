@@ -570,7 +570,8 @@ func (RedirectChallenge) IsVerificationChallenge() {}
 // subdomains (`*.example.com`), or phone numbers by their beginning (`+4420*`) or whole.
 type RestrictionSettings struct {
 	// Where it has an entry for email addresses, only those on it are taken; so with phone
-	// numbers. It wins over the blocklist. People with an invitation need not be on it.
+	// numbers. It wins over the blocklist. The addresses that a valid invitation was made for
+	// are taken whatever the lists say; others of the invited are not.
 	Allowlist []string `json:"allowlist"`
 	Blocklist []string `json:"blocklist"`
 }
@@ -831,8 +832,8 @@ type SignUpCreateInput struct {
 	// The ticket of an invitation, `tkt_…`.
 	Ticket graphql.Omittable[*string] `json:"ticket,omitempty"`
 	// What the provider's widget gave. Needed where `publicSettings.botProtection` is not
-	// null, also with a ticket; ignored elsewhere. It is good for one call that is not
-	// refused for anything else.
+	// null, also with a ticket; ignored elsewhere. It is good for one call in which nothing
+	// else is wrong, also where that one is refused for what it would cost (RATE_LIMITED, BUSY).
 	BotToken graphql.Omittable[*string] `json:"botToken,omitempty"`
 	// Verifications to start in the same call.
 	StartVerifications graphql.Omittable[[]VerificationStartInput] `json:"startVerifications,omitempty"`

@@ -17,8 +17,8 @@ type Bootstrap struct {
 	PublishableKey string
 	SecretKey      string
 	Settings       SettingsPatch
-	// Can, if not nil, is what the deployment can do: Settings that make a way in
-	// impossible on it are refused.
+	// Can, if not nil, is what the deployment can do: Settings of a new instance that
+	// make a way in impossible on it are refused.
 	Can *engine.Capabilities
 	// EnumerationProtection is that of a new instance whose Settings do not say.
 	EnumerationProtection bool
@@ -43,7 +43,15 @@ func EnsureFirstInstance(ctx context.Context, d Directory, keys *Keys, b Bootstr
 	settings := defaults.Apply(b.Settings.sealed(keys))
 	problems := append(settings.Check(), b.Settings.checkKeys(settings)...)
 	if len(problems) == 0 && b.Can != nil {
-		problems = impossible(defaults, settings, *b.Can)
+		// A later start does not apply them: it must not fail because the deployment has
+		// lost something.
+		there, err := d.InstanceIDs(ctx)
+		if err != nil {
+			return FirstInstance{}, err
+		}
+		if len(there) == 0 {
+			problems = impossible(defaults, settings, *b.Can)
+		}
 	}
 	if len(problems) > 0 {
 		wrong := make([]error, len(problems))

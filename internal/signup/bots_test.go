@@ -150,11 +150,18 @@ func TestTokensAreNotWasted(t *testing.T) {
 	wantProblems(t, w.client().create(withToken("person", withEmail("joan@example.com"))))
 }
 
-// TestProgramsSpendNothing: what messages to an address may cost is not theirs to spend.
+// TestProgramsSpendNothing: what messages to an address may cost is not theirs to spend,
+// nor is the work of hashing passwords.
 func TestProgramsSpendNothing(t *testing.T) {
 	w, _ := guardedWorld(t)
+	hashed := 0
+	w.config.Hasher = recordingHasher{w.config.Hasher, func(string) { hashed++ }}
+	w.service = signup.New(w.config)
 	for range 20 {
 		wantAtToken(t, w.client().create(withToken("robot", withEmail("jane@example.com"))), "BOT_TOKEN_REFUSED")
+	}
+	if hashed != 0 {
+		t.Errorf("%d passwords were hashed", hashed)
 	}
 	wantProblems(t, w.client().create(withToken("person", withEmail("jane@example.com"))))
 	if n := w.mail.sentTo("jane@example.com"); n != 1 {

@@ -236,6 +236,32 @@ func TestAttack17SignUpsLookAlike(t *testing.T) {
 	}
 }
 
+// TestAttack17SharedLimitsTellNothing: a code to come back with goes to users only. How
+// many messages it leaves to sign-ups must not tell that it went.
+func TestAttack17SharedLimitsTellNothing(t *testing.T) {
+	for _, limit := range []string{`{"textMessagesPerRangePerHour": 10}`, `{"textMessagesPerDay": 10}`} {
+		w := withTaken(t, `{"sendingLimits": `+limit+`}`)
+		left := func(address string) (n int) {
+			w.clock.advance(48 * time.Hour)
+			for range 5 {
+				out, err := w.service.StartSession(t.Context(), w.as(""), address)
+				w.must(err)
+				if len(out.Problems) > 0 {
+					t.Fatal(out.Problems)
+				}
+			}
+			w.service.Wait()
+			for !refusedSend(t, w.client().create(withPhone(fmt.Sprintf("%s%04d", address[:len(address)-4], 1900+n)))) {
+				n++
+			}
+			return n
+		}
+		if taken, free := left(takenPhone), left(freePhone); taken != 10 || free != 10 {
+			t.Errorf("%s: %d are left after a taken number, %d after a free one", limit, taken, free)
+		}
+	}
+}
+
 // TestWithoutProtectionItIsTold: so that people learn at once that they have an
 // account, where that matters more.
 func TestWithoutProtectionItIsTold(t *testing.T) {

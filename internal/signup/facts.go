@@ -54,16 +54,21 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 	if len(u.problems) > 0 || len(problems) > 0 && !d.Changed {
 		return engine.Decision{Attempt: a.Attempt, Verdict: engine.Evaluate(settings.Requirements(), a.Attempt)}, ordered(problems), nil
 	}
-	if len(problems) == 0 && u.command.Changes[engine.Password].Kind == engine.Give {
-		problem, err := c.hashPassword(ctx, u.password, settings.Settings)
+	sets := len(problems) == 0 && u.command.Changes[engine.Password].Kind == engine.Give
+	if sets && c.usesBreached(ctx, u.password, settings.Settings) {
+		return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, []Problem{fieldProblem(engine.Password, CodePasswordBreached, breachedSentence)}, nil
+	}
+	// Before the work of a hash and the budgets, which are others' too: a program must
+	// not spend them.
+	if problem := c.showsPerson(ctx, settings.Settings); problem != nil {
+		return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, problem, nil
+	}
+	if sets {
+		problem, err := c.hashPassword(ctx, u.password)
 		if err != nil || problem != nil {
 			return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, problem, err
 		}
 		d.Attempt.Values[engine.Password].Key = c.sealedHash
-	}
-	// Before the budgets, which are others' too: a program must not spend them.
-	if problem := c.showsPerson(ctx, settings.Settings); problem != nil {
-		return engine.Decision{Attempt: a.Attempt, Verdict: d.Verdict}, problem, nil
 	}
 	if err := c.lookForOwners(ctx, &d, settings.Settings, a.key.Instance); err != nil {
 		return engine.Decision{}, nil, err
@@ -151,12 +156,15 @@ func (c *call) once(ctx context.Context, budgets []Budget, field []string, a eng
 	return nil, nil
 }
 
-func (c *call) hashPassword(ctx context.Context, plain string, settings Settings) ([]Problem, error) {
+// usesBreached asks once whether the password is known from breaches, where the settings
+// want to know.
+func (c *call) usesBreached(ctx context.Context, plain string, settings Settings) bool {
+	return c.sealedHash == "" && settings.Password.RejectBreached && c.service.isBreached(ctx, plain)
+}
+
+func (c *call) hashPassword(ctx context.Context, plain string) ([]Problem, error) {
 	if c.sealedHash != "" {
 		return nil, nil
-	}
-	if settings.Password.RejectBreached && c.service.isBreached(ctx, plain) {
-		return []Problem{fieldProblem(engine.Password, CodePasswordBreached, breachedSentence)}, nil
 	}
 	hash, err := c.service.hasher.Hash(ctx, plain)
 	if errors.Is(err, password.ErrBusy) {

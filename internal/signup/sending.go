@@ -28,6 +28,19 @@ func sharedBudgets(instance string, limits SendingLimits, a engine.Attribute, ke
 	}
 }
 
+// returningBudgets are the shared ones of a message to somebody who comes back. They are
+// taken where there is somebody to write to: under enumeration protection apart from those
+// of sign-ups, whose refusals would tell that there was.
+func returningBudgets(instance string, settings Settings, a engine.Attribute, key string) []Budget {
+	budgets := sharedBudgets(instance, settings.SendingLimits, a, key)
+	if settings.EnumerationProtection {
+		for i := range budgets {
+			budgets[i].Key = "returning:" + budgets[i].Key
+		}
+	}
+	return budgets
+}
+
 // messageBudgets are all of one message, the widest last.
 func messageBudgets(instance string, limits SendingLimits, a engine.Attribute, key string) []Budget {
 	return append([]Budget{ownBudget(instance, limits, a, key)}, sharedBudgets(instance, limits, a, key)...)

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"stepwise/engine"
 	"stepwise/internal/signup"
+	"stepwise/internal/store/sqlstore"
 )
 
 // TestDefaultSettingsWork: they are what the design says, and need no change.
@@ -274,6 +276,25 @@ func TestFirstStart(t *testing.T) {
 	w.must(err)
 	if _, err := signup.EnsureFirstInstance(t.Context(), w.directory, other, signup.Bootstrap{}, w.clock.now()); err == nil || !strings.Contains(err.Error(), "APP_KEY") {
 		t.Errorf("another master key: %v", err)
+	}
+}
+
+// TestLaterStartsDoNotJudgeTheFile: the instance has its settings, and a deployment that
+// has lost its sender of text messages must come up all the same.
+func TestLaterStartsDoNotJudgeTheFile(t *testing.T) {
+	const file = `{"phoneNumber": {"enabled": true, "required": true}}`
+	w := newWorld(t, file)
+	start := signup.Bootstrap{Settings: patch(t, file), Can: &engine.Capabilities{SendEmail: true, ProveAccount: true, ProveWallet: true}}
+	again, err := signup.EnsureFirstInstance(t.Context(), w.directory, w.keys, start, w.clock.now())
+	w.must(err)
+	if again.ID != w.first.ID {
+		t.Errorf("the second start has %+v", again)
+	}
+	empty, err := sqlstore.Open(t.Context(), sqlstore.Options{URL: filepath.Join(t.TempDir(), "empty.db"), Now: w.clock.now})
+	w.must(err)
+	defer empty.Close()
+	if _, err := signup.EnsureFirstInstance(t.Context(), empty, w.keys, start, w.clock.now()); err == nil || !strings.Contains(err.Error(), "WAY_IMPOSSIBLE") {
+		t.Errorf("the first start: %v", err)
 	}
 }
 

@@ -100,7 +100,7 @@ func (s *Service) StartSession(ctx context.Context, p Principal, address string)
 	}
 	// What others have a part in is taken after the answer, and for real messages only:
 	// asking for strangers' codes must neither tell nor spend anything.
-	budgets := sharedBudgets(p.Instance.ID, settings.SendingLimits, a, who.Norm)
+	budgets := returningBudgets(p.Instance.ID, settings.Settings, a, who.Norm)
 	switch known := err == nil && !owner.Identifier.VerifiedAt.IsZero(); {
 	case test:
 	case known && (a != engine.PhoneNumber || settings.PhoneNumber.takes(who.Norm)):
