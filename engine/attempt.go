@@ -92,7 +92,7 @@ type Verification struct {
 	// Failure is the code of what went wrong for good; empty while nothing has.
 	Failure Code
 	// Refused is the account that failed for what its provider says of its address,
-	// without its values: other settings may take such accounts.
+	// without issuer, subject and names: other settings may take such accounts.
 	Refused *Account
 	// Nonce and Generation bind a proof to one challenge.
 	Nonce      string

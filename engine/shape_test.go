@@ -111,13 +111,25 @@ func TestRefusedAccountsAreJudgedAnew(t *testing.T) {
 		if refused.Account != nil || refused.Way() != (engine.Way{Path: engine.PathOAuth, Provider: acc.Provider}) || of.Way() != refused.Way() {
 			t.Errorf("%s: account %v, way %v, as a shape %v", name, refused.Account, refused.Way(), of.Way())
 		}
-		if v := refused.Verifications[engine.ExternalAccount]; v.Refused.Subject != "" || v.Refused.Sent[engine.EmailAddress].Key != "" {
-			t.Errorf("%s: %+v is kept", name, v.Refused)
+		if v := refused.Verifications[engine.ExternalAccount]; v.Key != "" || v.Refused.Subject != "" || v.Refused.Issuer != "" || v.Refused.Sent[engine.FirstName].Key != "" {
+			t.Errorf("%s: %+v is kept", name, v)
 		}
 		for _, judged := range []engine.Attempt{refused.Judged(on), of.Judged(on)} {
 			if got, want := engine.Evaluate(on, judged), engine.Evaluate(on, accepted); !got.Equal(want) {
 				t.Errorf("%s: judged anew it needs\n%+v\nwant\n%+v", name, got, want)
 			}
+		}
+		// An address that was typed as well stays the same address.
+		trusting := on
+		trusting.Providers = []engine.Provider{{Name: google, Enabled: true, TrustEmail: true}, {Name: forum, Enabled: true, TrustEmail: true}}
+		typed := engine.Decide(off, refused, give(engine.EmailAddress, sentEmail), at(0)).Attempt
+		both := engine.Decide(trusting, engine.Decide(trusting, began, returned("nonce-1", acc), at(0)).Attempt, give(engine.EmailAddress, sentEmail), at(0)).Attempt
+		shaped, err := engine.ShapeOf(typed).Attempt()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := engine.Evaluate(trusting, shaped.Judged(trusting)), engine.Evaluate(trusting, both); !got.Equal(want) {
+			t.Errorf("%s, with the address typed too: judged anew it needs\n%+v\nwant\n%+v", name, got, want)
 		}
 		if got := of.Judged(off); got.Account != nil {
 			t.Errorf("%s: the settings that refused it take it", name)

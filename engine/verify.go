@@ -170,7 +170,7 @@ func (d *deciding) outcome(o Outcome) {
 	case o.Account != nil && !d.admitted(*o.Account): // nor does anything of it stay
 		v.Key, v.Failure = "", CodeNotAllowed
 	case o.Account != nil && !d.settings.Progressive && !AccountVerifiesEmail(d.settings, *o.Account):
-		v.Failure, v.Refused = CodeEmailNotVerified, o.Account.withoutValues()
+		v.Key, v.Failure, v.Refused = "", CodeEmailNotVerified, o.Account.withoutIdentity()
 	default:
 		v.Verified = true
 		d.accept(o)
@@ -224,12 +224,16 @@ func (d *deciding) noteTaken(sent Set) {
 	d.attempt.Account = withoutTaken(d.attempt.Account, sent)
 }
 
-// withoutValues returns what remains of an account that is refused: whose it was is
-// forgotten.
-func (a Account) withoutValues() *Account {
+// withoutIdentity returns what remains of an account that is refused: whose it was is
+// forgotten, and of what it sent all but the keys of addresses, which a typed one may
+// agree with.
+func (a Account) withoutIdentity() *Account {
 	left := Account{Provider: a.Provider, Asked: a.Asked, EmailVerified: a.EmailVerified}
 	for i, v := range a.Sent {
 		left.Sent[i].Presence = v.Presence
+		if Verifiable.Has(Attribute(i)) {
+			left.Sent[i].Key = v.Key
+		}
 	}
 	return &left
 }

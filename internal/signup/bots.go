@@ -161,7 +161,9 @@ func (c *call) showsPerson(ctx context.Context, settings Settings) []Problem {
 	case errors.Is(err, ErrBot):
 		return []Problem{botRefused()}
 	}
-	c.service.log.ErrorContext(ctx, "bot token not checked", "provider", string(settings.BotProtection.Provider), "error", err)
+	if c.service.unchecked.again(c.service.now()) {
+		c.service.log.ErrorContext(ctx, "bot token not checked", "provider", string(settings.BotProtection.Provider), "error", err)
+	}
 	return []Problem{botProblem(CodeBotUnavailable, "It cannot be checked at the moment whether you are a person. Please confirm it again a little later.")}
 }
 

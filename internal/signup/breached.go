@@ -2,6 +2,7 @@ package signup
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"stepwise/internal/password"
@@ -18,7 +19,7 @@ type BreachedPasswords interface {
 const (
 	// breachTimeout is how long people wait for an answer about their password.
 	breachTimeout = time.Second
-	// unaskedEvery is how often the log says that there was none.
+	// unaskedEvery is how often the log says that others do not answer.
 	unaskedEvery = time.Minute
 )
 
@@ -49,9 +50,15 @@ func (s *Service) isBreached(ctx context.Context, plain string) bool {
 
 // warnUnasked logs at most one warning in a while, however many people come.
 func (s *Service) warnUnasked(ctx context.Context, cause error) {
-	now, last := s.now().UnixMilli(), s.unaskedAt.Load()
-	if last != 0 && now-last < unaskedEvery.Milliseconds() || !s.unaskedAt.CompareAndSwap(last, now) {
-		return
+	if s.unasked.again(s.now()) {
+		s.log.WarnContext(ctx, "breached passwords not asked for; a list of common passwords stands in", "error", cause)
 	}
-	s.log.WarnContext(ctx, "breached passwords not asked for; a list of common passwords stands in", "error", cause)
+}
+
+// seldom lets something be said once in a while.
+type seldom struct{ saidAt atomic.Int64 }
+
+func (r *seldom) again(now time.Time) bool {
+	last := r.saidAt.Load()
+	return (last == 0 || now.UnixMilli()-last >= unaskedEvery.Milliseconds()) && r.saidAt.CompareAndSwap(last, now.UnixMilli())
 }

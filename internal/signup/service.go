@@ -92,9 +92,9 @@ type Service struct {
 	sending   *semaphore.Weighted
 	promised  sync.WaitGroup
 	decoy     atomic.Pointer[string]
-	// unaskedAt is when it was last logged that nobody could be asked about a password,
-	// in Unix milliseconds.
-	unaskedAt atomic.Int64
+	// unasked is what the log says of passwords that nobody could be asked about,
+	// unchecked of bot tokens.
+	unasked, unchecked seldom
 }
 
 // New returns a service over the given ports.
