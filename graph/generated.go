@@ -4323,7 +4323,7 @@ type UserError {
   message: String!
   "The field of the sign-up concerned, if one is."
   attribute: SignUpField
-  "The path of the input concerned, such as ` + "`" + `[\"input\", \"emailAddress\"]` + "`" + `."
+  "The path of the input concerned, such as ` + "`" + `[\"input\", \"emailAddress\"]` + "`" + `; what is in a list by its place, from 0, and settings of providers by name."
   field: [String!]
   "When a try can succeed, for RATE_LIMITED and BUSY."
   retryAfter: DateTime

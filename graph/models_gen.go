@@ -1061,7 +1061,7 @@ type UserError struct {
 	Message string `json:"message"`
 	// The field of the sign-up concerned, if one is.
 	Attribute *SignUpField `json:"attribute,omitempty"`
-	// The path of the input concerned, such as `["input", "emailAddress"]`.
+	// The path of the input concerned, such as `["input", "emailAddress"]`; what is in a list by its place, from 0, and settings of providers by name.
 	Field []string `json:"field,omitempty"`
 	// When a try can succeed, for RATE_LIMITED and BUSY.
 	RetryAfter *time.Time `json:"retryAfter,omitempty"`
