@@ -5571,7 +5571,7 @@ type SignUpCounts {
   opened: Int!
   "Became users."
   completed: Int!
-  "Ended otherwise: replaced by another, or past their deadline."
+  "Ended otherwise: past their deadline, or the client began another. Counted within a minute; until then they are in no number."
   abandoned: Int!
   "Not ended yet."
   open: Int!

@@ -798,7 +798,7 @@ type SignUpCounts struct {
 	Opened int `json:"opened"`
 	// Became users.
 	Completed int `json:"completed"`
-	// Ended otherwise: replaced by another, or past their deadline.
+	// Ended otherwise: past their deadline, or the client began another. Counted within a minute; until then they are in no number.
 	Abandoned int `json:"abandoned"`
 	// Not ended yet.
 	Open int `json:"open"`

@@ -15,12 +15,18 @@ import (
 
 var guideBlock = regexp.MustCompile("(?s)<!-- run -->\n```sh\n(.*?)```\n(?:```json\n(.*?)```\n)?")
 
-// TestSettingsAsCode runs the guide's commands as they stand, on a fresh copy.
-func TestSettingsAsCode(t *testing.T) {
+// TestGuidesThatRun runs the commands of guides as they stand, each on a fresh copy.
+func TestGuidesThatRun(t *testing.T) {
 	if !realtest.Wanted() {
 		return
 	}
-	text, err := os.ReadFile(filepath.Join(root, "docs", "guides", "settings-as-code.md"))
+	for _, guide := range []string{"settings-as-code.md", "before-changing-settings.md"} {
+		t.Run(guide, func(t *testing.T) { runGuide(t, guide) })
+	}
+}
+
+func runGuide(t *testing.T, guide string) {
+	text, err := os.ReadFile(filepath.Join(root, "docs", "guides", guide))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,6 +45,9 @@ func TestSettingsAsCode(t *testing.T) {
 	out, err := shell.Output()
 	if err != nil || string(out) != want.String() {
 		t.Errorf("the guide's commands: %v\n%s\nbut the guide says\n%s", err, out, want.String())
+	}
+	if guide != "settings-as-code.md" {
+		return
 	}
 	file, err := os.ReadFile(filepath.Join(shell.Dir, "settings.json"))
 	var exported map[string]any
