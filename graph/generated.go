@@ -5367,7 +5367,7 @@ input InstanceSettingsUpdateInput {
   sessionLifetimeSeconds: Int
   "60 seconds to an hour."
   codeLifetimeSeconds: Int
-  "10 seconds to 10 minutes."
+  "10 seconds to 10 minutes, and at most ` + "`" + `codeLifetimeSeconds` + "`" + `."
   resendIntervalSeconds: Int
   "60 seconds to a year."
   invitationLifetimeSeconds: Int

@@ -250,7 +250,7 @@ type InstanceSettingsUpdateInput struct {
 	SessionLifetimeSeconds graphql.Omittable[*int] `json:"sessionLifetimeSeconds,omitempty"`
 	// 60 seconds to an hour.
 	CodeLifetimeSeconds graphql.Omittable[*int] `json:"codeLifetimeSeconds,omitempty"`
-	// 10 seconds to 10 minutes.
+	// 10 seconds to 10 minutes, and at most `codeLifetimeSeconds`.
 	ResendIntervalSeconds graphql.Omittable[*int] `json:"resendIntervalSeconds,omitempty"`
 	// 60 seconds to a year.
 	InvitationLifetimeSeconds graphql.Omittable[*int] `json:"invitationLifetimeSeconds,omitempty"`

@@ -467,6 +467,9 @@ func (s Settings) Check() []Problem {
 	between("password.maxLength", s.Password.MaxLength, 64, 256)
 	between("codeLifetimeSeconds", s.CodeLifetimeSeconds, 60, int(maxCodeLifetime.Seconds()))
 	between("resendIntervalSeconds", s.ResendIntervalSeconds, 10, 600)
+	if s.CodeLifetimeSeconds >= 60 && s.ResendIntervalSeconds <= 600 && s.ResendIntervalSeconds > s.CodeLifetimeSeconds {
+		refuse(CodeOutOfRange, "resendIntervalSeconds", "Must be at most codeLifetimeSeconds: a code that has expired could not be sent again.")
+	}
 	between("invitationLifetimeSeconds", s.InvitationLifetimeSeconds, 60, 365*24*3600)
 	between("sendingLimits.perAddressPerHour", s.SendingLimits.PerAddressPerHour, 1, 60)
 	between("sendingLimits.emailsPerDay", s.SendingLimits.EmailsPerDay, 1, 10_000_000)
