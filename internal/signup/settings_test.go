@@ -265,7 +265,7 @@ func TestFirstStart(t *testing.T) {
 		}
 	}
 	_, err = ensure(signup.Bootstrap{Settings: patch(t, `{"allowedRedirects": ["*"], "web3Wallet": {"chainIds": []}}`)})
-	for _, name := range []string{"SETTINGS_FILE: allowedRedirects: ", "SETTINGS_FILE: web3Wallet.chainIds: "} {
+	for _, name := range []string{"SETTINGS_FILE: allowedRedirects.0: ", "SETTINGS_FILE: web3Wallet.chainIds: "} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("of two settings that are wrong, %s is not named: %v", name, err)
 		}
