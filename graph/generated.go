@@ -4356,7 +4356,7 @@ type UserError {
   message: String!
   "The field of the sign-up concerned, if one is."
   attribute: SignUpField
-  "The path of the input concerned, such as ` + "`" + `[\"input\", \"emailAddress\"]` + "`" + `."
+  "The path of the input concerned, such as ` + "`" + `[\"input\", \"emailAddress\"]` + "`" + `; what is in a list by its place, from 0, and settings of providers by name."
   field: [String!]
   "When a try can succeed, for RATE_LIMITED and BUSY."
   retryAfter: DateTime
@@ -4945,7 +4945,7 @@ type PublicSettings {
   phoneCountries: [String!]!
   "Whether test addresses and numbers take the code 424242."
   testMode: Boolean!
-  "Who tells people from programs when a sign-up is opened; null where nobody does."
+  "The provider that tells people from programs when a sign-up is opened; null where nobody is asked."
   botProtection: BotProtection
   version: Int!
 }
@@ -5048,26 +5048,26 @@ type InstanceSettings {
   signUpLifetimeSeconds: Int!
   sessionLifetimeSeconds: Int!
   """
-  How long a code, a link, or another challenge can be answered, and what was proven of
-  an existing user be transferred. A challenge that is out keeps its deadline.
+  How long a code, a link, or another challenge can be answered, and a ` + "`" + `transferToken` + "`" + `
+  be used. A challenge that is out already keeps its deadline.
   """
   codeLifetimeSeconds: Int!
-  "How long starting the same verification again sends nothing."
+  "For how long starting the same verification again succeeds but sends nothing."
   resendIntervalSeconds: Int!
-  "Of an invitation that does not say so itself."
+  "How long an invitation is good for whose own input does not say so."
   invitationLifetimeSeconds: Int!
   """
   All of them as ` + "`" + `InstanceSettingsUpdateInput` + "`" + ` and ` + "`" + `SETTINGS_FILE` + "`" + ` take them, without
-  secrets. Applied to this instance it changes nothing; a new one becomes the same,
-  but for secrets and keys.
+  secrets. Applied to this instance it changes nothing; a new one becomes the same
+  once it is given the secrets.
   """
   export: JSON!
   "What to know about these settings on this server."
   warnings: [SettingsWarning!]!
   """
   For each way in, whether a sign-up that begins so can complete under these settings
-  on this server: proven by trying every choice of what to give and verify, on the
-  rules. A change that makes a way impossible is refused (WAY_IMPOSSIBLE).
+  on this server, and how. Proven by trying every choice of what to give and verify. A
+  change that makes a way impossible is refused (WAY_IMPOSSIBLE).
   """
   ways: [SignUpWay!]!
   updatedAt: DateTime!
@@ -5112,7 +5112,7 @@ enum SignUpOutlook {
 type SignUpWayCase {
   arrival: SignUpArrival!
   completes: Boolean!
-  "The shortest sequence that completes, after ` + "`" + `signUpCreate` + "`" + `; empty where none does, or where nothing more is needed."
+  "What the client does after ` + "`" + `signUpCreate` + "`" + `, the shortest sequence that completes; empty where none does, and where nothing more is needed."
   steps: [SignUpStep!]!
   "Where the sequence that comes closest stops; null where one completes."
   stop: SignUpStop
@@ -5120,9 +5120,13 @@ type SignUpWayCase {
 
 "What comes with a sign-up: what the provider says about its account, or where the invitation went."
 enum SignUpArrival {
+  "No address."
   NOTHING
+  "The email address of an invitation, or one that the provider says is verified."
   VERIFIED_EMAIL
+  "An email address that the provider does not say is verified."
   UNVERIFIED_EMAIL
+  "The phone number of an invitation."
   VERIFIED_PHONE
 }
 
@@ -5165,14 +5169,15 @@ type InstanceSettingsVersion {
   "What ` + "`" + `changedBy` + "`" + ` said, \"secret key\", or \"first start\"."
   changedBy: String!
   changedAt: DateTime!
-  "What the version before has otherwise; nothing in version 1."
+  "How it differs from the version before; empty for version 1."
   changes: [SettingsChange!]!
   settings: InstanceSettings!
 }
 
 """
-A setting that two versions have otherwise. Of secrets it says whether they are set;
-that one took another's place is told without values.
+A setting in which two versions differ. Of a secret it says whether there is one, as
+` + "`" + `clientSecretSet` + "`" + ` or ` + "`" + `secretKeySet` + "`" + `. Where another one took its place, ` + "`" + `setting` + "`" + ` is the
+secret's own path and both values are null.
 """
 type SettingsChange {
   "The path of the setting, such as ` + "`" + `emailAddress.required` + "`" + `; providers go by name."
@@ -5195,8 +5200,8 @@ type EmailAddressSettings {
   "Off: a claim is enough, and is stored as unverified."
   verifyAtSignUp: Boolean!
   """
-  The ways to verify that people may choose from, at sign-up. A challenge of another
-  way that is open may still be answered.
+  The ways to verify that people may choose from, at sign-up. A challenge that is out
+  already may still be answered, whatever its way.
   """
   strategies: [VerificationStrategy!]!
   "Whether addresses such as ` + "`" + `jane+news@example.com` + "`" + ` (RFC 5233) are taken. Test addresses are, in test mode."
@@ -5227,7 +5232,7 @@ type RestrictionSettings {
   blocklist: [String!]!
 }
 
-"Who opens a sign-up has to show that a person does."
+"A check, when a sign-up is opened, that a person opens it."
 type BotProtectionSettings {
   provider: BotProtectionProvider!
   siteKey: String
@@ -5243,7 +5248,7 @@ enum BotProtectionProvider {
   HCAPTCHA
 }
 
-"How many messages are sent at most; each refills evenly over its time."
+"How many messages are sent at most. What is used up comes back evenly over the hour or the day."
 type SendingLimits {
   "To one address or number, 1 to 60."
   perAddressPerHour: Int!
@@ -5251,7 +5256,7 @@ type SendingLimits {
   emailsPerDay: Int!
   "To all numbers together, as with emails."
   textMessagesPerDay: Int!
-  "To the numbers that differ in their last four digits only, against traffic pumping."
+  "To all numbers together that differ in their last four digits only: whoever earns by expensive numbers has many alike."
   textMessagesPerRangePerHour: Int!
 }
 
@@ -5317,14 +5322,14 @@ type PasswordSettings {
   "In Unicode code points."
   minLength: Int!
   maxLength: Int!
-  "Refuses passwords that everybody tries first; the list is part of the server."
+  "Refuses passwords that everybody tries first, and variations of them; the list is part of the server."
   rejectCommon: Boolean!
   "Refuses passwords made of the app's name or the person's own names and addresses."
   rejectContext: Boolean!
   """
-  Refuses passwords known from breaches. The server is asked that the deployment names
-  (k-anonymity: it sees the first five digits of a hash); where it does not answer, a
-  list that is part of this server stands in.
+  Refuses passwords known from breaches. Asks the service at the deployment's
+  ` + "`" + `BREACHED_PASSWORDS_URL` + "`" + `, which sees no more than the first five digits of a hash;
+  where it does not answer, a list that is part of this server stands in.
   """
   rejectBreached: Boolean!
 }
@@ -5365,7 +5370,7 @@ enum SettingsWarningCode {
   NO_ALLOWED_REDIRECT
   "Text messages go to expensive numbers too: ` + "`" + `phoneNumber.countries` + "`" + ` is empty."
   ALL_COUNTRIES
-  "Whether an address has an account shows, for nobody verifies the field."
+  "The field is not verified, so whether a value has an account shows in spite of ` + "`" + `enumerationProtection` + "`" + `."
   ENUMERATION_POSSIBLE
   "The provider of the bot check cannot be asked: nobody can sign up."
   BOT_CHECK_IMPOSSIBLE
@@ -5409,7 +5414,7 @@ input InstanceSettingsUpdateInput {
   sessionLifetimeSeconds: Int
   "60 seconds to an hour."
   codeLifetimeSeconds: Int
-  "10 seconds to 10 minutes."
+  "10 seconds to 10 minutes, and at most ` + "`" + `codeLifetimeSeconds` + "`" + `."
   resendIntervalSeconds: Int
   "60 seconds to a year."
   invitationLifetimeSeconds: Int
@@ -5548,40 +5553,44 @@ type InstanceSettingsUpdatePayload {
 
 "What a change of settings would do."
 type InstanceSettingsPreview {
-  "The settings as they would be; null where the change would be refused."
+  "The settings as they would be, still with the version in force; null where the change would be refused."
   settings: InstanceSettings
-  "What differs from the settings in force."
+  "How they differ from the settings in force."
   changes: [SettingsChange!]!
   """
-  What happens to the sign-ups that are open: what each will be told at its next
-  evaluation. None completes by the change alone. Null where it would be refused.
+  What the change does to the sign-ups that are open: what each is told when it is
+  looked at next. None completes by the change alone. Null where it would be refused.
   """
   open: SettingsImpact
   """
-  What would be asked of the sign-ups that have ended, came they anew. Of these only
-  their shape is kept: which fields were given, verified or sent, no values; so
-  ` + "`" + `restrictions` + "`" + ` cannot be told of them. Null where the change would be refused.
+  What the change would do to the sign-ups that have ended if they came again, just as
+  they were. Only their shape is kept, which fields were given and verified, no values:
+  so what ` + "`" + `restrictions` + "`" + ` would do to them cannot be told. Null where the change would be
+  refused.
   """
   ended: SettingsImpact
-  "Whether only a part of the open sign-ups was looked at: the first 100,000."
+  "Whether there are more open sign-ups than were looked at, 100,000."
   openInPart: Boolean!
   "Why the change would be refused."
   userErrors: [UserError!]!
 }
 
 """
-How many sign-ups a change meets. One can be asked for one thing and freed of another,
-and then counts in both.
+How many sign-ups a change concerns. One can be asked for one thing and freed of
+another, and then counts in both.
 """
 type SettingsImpact {
+  "All that were looked at."
   signUps: Int!
+  "Neither asked, blocked nor freed."
   unchanged: Int!
   "Asked for a field, or to verify one, that was not asked for before."
   asked: Int!
+  "Met by a blocker that was not there before."
   blocked: Int!
   "Freed of a field, a blocker, or the refusal of an account."
   freed: Int!
-  "Nothing stands in their way any more, and something did."
+  "Something stood in their way, and nothing does then: the client's next mutation completes them."
   completing: Int!
   "Nothing is known of their shape: they completed before shapes were counted."
   unknown: Int!
@@ -5591,6 +5600,7 @@ type SettingsImpact {
 "One thing that a change does to those who come in by one way."
 type SettingsEffect {
   path: SignUpPath!
+  "OAUTH: the provider's name."
   provider: String
   kind: SettingsEffectKind!
   "The field asked for, freed or blocked."
@@ -5599,12 +5609,15 @@ type SettingsEffect {
   reason: SignUpRequirementReason
   "What blocks, or blocks no more."
   blocker: SignUpBlockerCode
+  "The sign-ups that it happens to."
   counts: SignUpCounts!
 }
 
 enum SettingsEffectKind {
+  "For a field, or to verify one, that was not asked for before."
   ASKED
   BLOCKED
+  "Of a field, a blocker, or the refusal of an account."
   FREED
 }
 
@@ -5612,23 +5625,30 @@ enum SettingsEffectKind {
 type SignUpCounts {
   "All of them."
   opened: Int!
+  "Became users."
   completed: Int!
+  "Ended otherwise: past their deadline, or the client began another. Counted within a minute; until then they are in no number."
   abandoned: Int!
+  "Not ended yet."
   open: Int!
 }
 
+"How far sign-ups come."
 type SignUpFunnel {
   total: SignUpCounts!
+  "The same sign-ups by how they came in."
   ways: [SignUpWayCounts!]!
-  "Every field, in order."
+  "Every field, in the order of SignUpField: what the same sign-ups have of it."
   fields: [SignUpFieldCounts!]!
+  "The same sign-ups by the version of the settings that they ended under, or were last looked at under."
   versions: [SignUpVersionCounts!]!
-  "Whether only a part of the open sign-ups was looked at: the first 100,000."
+  "Whether there are more open sign-ups than were looked at, 100,000."
   openInPart: Boolean!
 }
 
 type SignUpWayCounts {
   path: SignUpPath!
+  "OAUTH: the provider's name."
   provider: String
   counts: SignUpCounts!
 }
@@ -5642,6 +5662,7 @@ type SignUpFieldCounts {
   field: SignUpField!
   "How many sign-ups have a value, whoever gave it."
   given: Int!
+  "In how many of them it is verified."
   verified: Int!
   "In how many that did not complete it is required and not given."
   missing: Int!

@@ -28,7 +28,7 @@ type BotProtection struct {
 	SiteKey  string                `json:"siteKey"`
 }
 
-// Who opens a sign-up has to show that a person does.
+// A check, when a sign-up is opened, that a person opens it.
 type BotProtectionSettings struct {
 	Provider BotProtectionProvider `json:"provider"`
 	SiteKey  *string               `json:"siteKey,omitempty"`
@@ -82,8 +82,8 @@ type EmailAddressSettings struct {
 	Required bool `json:"required"`
 	// Off: a claim is enough, and is stored as unverified.
 	VerifyAtSignUp bool `json:"verifyAtSignUp"`
-	// The ways to verify that people may choose from, at sign-up. A challenge of another
-	// way that is open may still be answered.
+	// The ways to verify that people may choose from, at sign-up. A challenge that is out
+	// already may still be answered, whatever its way.
 	Strategies []VerificationStrategy `json:"strategies"`
 	// Whether addresses such as `jane+news@example.com` (RFC 5233) are taken. Test addresses are, in test mode.
 	AllowSubaddresses bool `json:"allowSubaddresses"`
@@ -172,22 +172,22 @@ type InstanceSettings struct {
 	// From its creation to its deadline.
 	SignUpLifetimeSeconds  int `json:"signUpLifetimeSeconds"`
 	SessionLifetimeSeconds int `json:"sessionLifetimeSeconds"`
-	// How long a code, a link, or another challenge can be answered, and what was proven of
-	// an existing user be transferred. A challenge that is out keeps its deadline.
+	// How long a code, a link, or another challenge can be answered, and a `transferToken`
+	// be used. A challenge that is out already keeps its deadline.
 	CodeLifetimeSeconds int `json:"codeLifetimeSeconds"`
-	// How long starting the same verification again sends nothing.
+	// For how long starting the same verification again succeeds but sends nothing.
 	ResendIntervalSeconds int `json:"resendIntervalSeconds"`
-	// Of an invitation that does not say so itself.
+	// How long an invitation is good for whose own input does not say so.
 	InvitationLifetimeSeconds int `json:"invitationLifetimeSeconds"`
 	// All of them as `InstanceSettingsUpdateInput` and `SETTINGS_FILE` take them, without
-	// secrets. Applied to this instance it changes nothing; a new one becomes the same,
-	// but for secrets and keys.
+	// secrets. Applied to this instance it changes nothing; a new one becomes the same
+	// once it is given the secrets.
 	Export map[string]any `json:"export"`
 	// What to know about these settings on this server.
 	Warnings []SettingsWarning `json:"warnings"`
 	// For each way in, whether a sign-up that begins so can complete under these settings
-	// on this server: proven by trying every choice of what to give and verify, on the
-	// rules. A change that makes a way impossible is refused (WAY_IMPOSSIBLE).
+	// on this server, and how. Proven by trying every choice of what to give and verify. A
+	// change that makes a way impossible is refused (WAY_IMPOSSIBLE).
 	Ways      []SignUpWay `json:"ways"`
 	UpdatedAt time.Time   `json:"updatedAt"`
 	// What `changedBy` said, "secret key", or "first start".
@@ -196,18 +196,19 @@ type InstanceSettings struct {
 
 // What a change of settings would do.
 type InstanceSettingsPreview struct {
-	// The settings as they would be; null where the change would be refused.
+	// The settings as they would be, still with the version in force; null where the change would be refused.
 	Settings *InstanceSettings `json:"settings,omitempty"`
-	// What differs from the settings in force.
+	// How they differ from the settings in force.
 	Changes []SettingsChange `json:"changes"`
-	// What happens to the sign-ups that are open: what each will be told at its next
-	// evaluation. None completes by the change alone. Null where it would be refused.
+	// What the change does to the sign-ups that are open: what each is told when it is
+	// looked at next. None completes by the change alone. Null where it would be refused.
 	Open *SettingsImpact `json:"open,omitempty"`
-	// What would be asked of the sign-ups that have ended, came they anew. Of these only
-	// their shape is kept: which fields were given, verified or sent, no values; so
-	// `restrictions` cannot be told of them. Null where the change would be refused.
+	// What the change would do to the sign-ups that have ended if they came again, just as
+	// they were. Only their shape is kept, which fields were given and verified, no values:
+	// so what `restrictions` would do to them cannot be told. Null where the change would be
+	// refused.
 	Ended *SettingsImpact `json:"ended,omitempty"`
-	// Whether only a part of the open sign-ups was looked at: the first 100,000.
+	// Whether there are more open sign-ups than were looked at, 100,000.
 	OpenInPart bool `json:"openInPart"`
 	// Why the change would be refused.
 	UserErrors []UserError `json:"userErrors"`
@@ -249,7 +250,7 @@ type InstanceSettingsUpdateInput struct {
 	SessionLifetimeSeconds graphql.Omittable[*int] `json:"sessionLifetimeSeconds,omitempty"`
 	// 60 seconds to an hour.
 	CodeLifetimeSeconds graphql.Omittable[*int] `json:"codeLifetimeSeconds,omitempty"`
-	// 10 seconds to 10 minutes.
+	// 10 seconds to 10 minutes, and at most `codeLifetimeSeconds`.
 	ResendIntervalSeconds graphql.Omittable[*int] `json:"resendIntervalSeconds,omitempty"`
 	// 60 seconds to a year.
 	InvitationLifetimeSeconds graphql.Omittable[*int] `json:"invitationLifetimeSeconds,omitempty"`
@@ -267,7 +268,7 @@ type InstanceSettingsVersion struct {
 	// What `changedBy` said, "secret key", or "first start".
 	ChangedBy string    `json:"changedBy"`
 	ChangedAt time.Time `json:"changedAt"`
-	// What the version before has otherwise; nothing in version 1.
+	// How it differs from the version before; empty for version 1.
 	Changes  []SettingsChange  `json:"changes"`
 	Settings *InstanceSettings `json:"settings"`
 }
@@ -427,13 +428,13 @@ type PasswordSettings struct {
 	// In Unicode code points.
 	MinLength int `json:"minLength"`
 	MaxLength int `json:"maxLength"`
-	// Refuses passwords that everybody tries first; the list is part of the server.
+	// Refuses passwords that everybody tries first, and variations of them; the list is part of the server.
 	RejectCommon bool `json:"rejectCommon"`
 	// Refuses passwords made of the app's name or the person's own names and addresses.
 	RejectContext bool `json:"rejectContext"`
-	// Refuses passwords known from breaches. The server is asked that the deployment names
-	// (k-anonymity: it sees the first five digits of a hash); where it does not answer, a
-	// list that is part of this server stands in.
+	// Refuses passwords known from breaches. Asks the service at the deployment's
+	// `BREACHED_PASSWORDS_URL`, which sees no more than the first five digits of a hash;
+	// where it does not answer, a list that is part of this server stands in.
 	RejectBreached bool `json:"rejectBreached"`
 }
 
@@ -548,7 +549,7 @@ type PublicSettings struct {
 	PhoneCountries []string `json:"phoneCountries"`
 	// Whether test addresses and numbers take the code 424242.
 	TestMode bool `json:"testMode"`
-	// Who tells people from programs when a sign-up is opened; null where nobody does.
+	// The provider that tells people from programs when a sign-up is opened; null where nobody is asked.
 	BotProtection *BotProtection `json:"botProtection,omitempty"`
 	Version       int            `json:"version"`
 }
@@ -583,7 +584,7 @@ type RestrictionSettingsInput struct {
 	Blocklist graphql.Omittable[[]string] `json:"blocklist,omitempty"`
 }
 
-// How many messages are sent at most; each refills evenly over its time.
+// How many messages are sent at most. What is used up comes back evenly over the hour or the day.
 type SendingLimits struct {
 	// To one address or number, 1 to 60.
 	PerAddressPerHour int `json:"perAddressPerHour"`
@@ -591,7 +592,7 @@ type SendingLimits struct {
 	EmailsPerDay int `json:"emailsPerDay"`
 	// To all numbers together, as with emails.
 	TextMessagesPerDay int `json:"textMessagesPerDay"`
-	// To the numbers that differ in their last four digits only, against traffic pumping.
+	// To all numbers together that differ in their last four digits only: whoever earns by expensive numbers has many alike.
 	TextMessagesPerRangePerHour int `json:"textMessagesPerRangePerHour"`
 }
 
@@ -691,8 +692,9 @@ type SessionVerificationStartPayload struct {
 	UserErrors []UserError       `json:"userErrors"`
 }
 
-// A setting that two versions have otherwise. Of secrets it says whether they are set;
-// that one took another's place is told without values.
+// A setting in which two versions differ. Of a secret it says whether there is one, as
+// `clientSecretSet` or `secretKeySet`. Where another one took its place, `setting` is the
+// secret's own path and both values are null.
 type SettingsChange struct {
 	// The path of the setting, such as `emailAddress.required`; providers go by name.
 	Setting string `json:"setting"`
@@ -704,7 +706,8 @@ type SettingsChange struct {
 
 // One thing that a change does to those who come in by one way.
 type SettingsEffect struct {
-	Path     SignUpPath         `json:"path"`
+	Path SignUpPath `json:"path"`
+	// OAUTH: the provider's name.
 	Provider *string            `json:"provider,omitempty"`
 	Kind     SettingsEffectKind `json:"kind"`
 	// The field asked for, freed or blocked.
@@ -713,20 +716,24 @@ type SettingsEffect struct {
 	Reason *SignUpRequirementReason `json:"reason,omitempty"`
 	// What blocks, or blocks no more.
 	Blocker *SignUpBlockerCode `json:"blocker,omitempty"`
-	Counts  *SignUpCounts      `json:"counts"`
+	// The sign-ups that it happens to.
+	Counts *SignUpCounts `json:"counts"`
 }
 
-// How many sign-ups a change meets. One can be asked for one thing and freed of another,
-// and then counts in both.
+// How many sign-ups a change concerns. One can be asked for one thing and freed of
+// another, and then counts in both.
 type SettingsImpact struct {
-	SignUps   int `json:"signUps"`
+	// All that were looked at.
+	SignUps int `json:"signUps"`
+	// Neither asked, blocked nor freed.
 	Unchanged int `json:"unchanged"`
 	// Asked for a field, or to verify one, that was not asked for before.
-	Asked   int `json:"asked"`
+	Asked int `json:"asked"`
+	// Met by a blocker that was not there before.
 	Blocked int `json:"blocked"`
 	// Freed of a field, a blocker, or the refusal of an account.
 	Freed int `json:"freed"`
-	// Nothing stands in their way any more, and something did.
+	// Something stood in their way, and nothing does then: the client's next mutation completes them.
 	Completing int `json:"completing"`
 	// Nothing is known of their shape: they completed before shapes were counted.
 	Unknown int              `json:"unknown"`
@@ -811,10 +818,13 @@ type SignUpBlocker struct {
 // Sign-ups by what became of them.
 type SignUpCounts struct {
 	// All of them.
-	Opened    int `json:"opened"`
+	Opened int `json:"opened"`
+	// Became users.
 	Completed int `json:"completed"`
+	// Ended otherwise: past their deadline, or the client began another. Counted within a minute; until then they are in no number.
 	Abandoned int `json:"abandoned"`
-	Open      int `json:"open"`
+	// Not ended yet.
+	Open int `json:"open"`
 }
 
 type SignUpCreateInput struct {
@@ -858,7 +868,8 @@ type SignUpExternalAccount struct {
 type SignUpFieldCounts struct {
 	Field SignUpField `json:"field"`
 	// How many sign-ups have a value, whoever gave it.
-	Given    int `json:"given"`
+	Given int `json:"given"`
+	// In how many of them it is verified.
 	Verified int `json:"verified"`
 	// In how many that did not complete it is required and not given.
 	Missing int `json:"missing"`
@@ -866,13 +877,16 @@ type SignUpFieldCounts struct {
 	Unverified int `json:"unverified"`
 }
 
+// How far sign-ups come.
 type SignUpFunnel struct {
-	Total *SignUpCounts     `json:"total"`
-	Ways  []SignUpWayCounts `json:"ways"`
-	// Every field, in order.
-	Fields   []SignUpFieldCounts   `json:"fields"`
+	Total *SignUpCounts `json:"total"`
+	// The same sign-ups by how they came in.
+	Ways []SignUpWayCounts `json:"ways"`
+	// Every field, in the order of SignUpField: what the same sign-ups have of it.
+	Fields []SignUpFieldCounts `json:"fields"`
+	// The same sign-ups by the version of the settings that they ended under, or were last looked at under.
 	Versions []SignUpVersionCounts `json:"versions"`
-	// Whether only a part of the open sign-ups was looked at: the first 100,000.
+	// Whether there are more open sign-ups than were looked at, 100,000.
 	OpenInPart bool `json:"openInPart"`
 }
 
@@ -1020,14 +1034,15 @@ type SignUpWay struct {
 type SignUpWayCase struct {
 	Arrival   SignUpArrival `json:"arrival"`
 	Completes bool          `json:"completes"`
-	// The shortest sequence that completes, after `signUpCreate`; empty where none does, or where nothing more is needed.
+	// What the client does after `signUpCreate`, the shortest sequence that completes; empty where none does, and where nothing more is needed.
 	Steps []SignUpStep `json:"steps"`
 	// Where the sequence that comes closest stops; null where one completes.
 	Stop *SignUpStop `json:"stop,omitempty"`
 }
 
 type SignUpWayCounts struct {
-	Path     SignUpPath    `json:"path"`
+	Path SignUpPath `json:"path"`
+	// OAUTH: the provider's name.
 	Provider *string       `json:"provider,omitempty"`
 	Counts   *SignUpCounts `json:"counts"`
 }
@@ -1084,7 +1099,7 @@ type UserError struct {
 	Message string `json:"message"`
 	// The field of the sign-up concerned, if one is.
 	Attribute *SignUpField `json:"attribute,omitempty"`
-	// The path of the input concerned, such as `["input", "emailAddress"]`.
+	// The path of the input concerned, such as `["input", "emailAddress"]`; what is in a list by its place, from 0, and settings of providers by name.
 	Field []string `json:"field,omitempty"`
 	// When a try can succeed, for RATE_LIMITED and BUSY.
 	RetryAfter *time.Time `json:"retryAfter,omitempty"`
@@ -1621,9 +1636,11 @@ func (e SessionStatus) MarshalJSON() ([]byte, error) {
 type SettingsEffectKind string
 
 const (
+	// For a field, or to verify one, that was not asked for before.
 	SettingsEffectKindAsked   SettingsEffectKind = "ASKED"
 	SettingsEffectKindBlocked SettingsEffectKind = "BLOCKED"
-	SettingsEffectKindFreed   SettingsEffectKind = "FREED"
+	// Of a field, a blocker, or the refusal of an account.
+	SettingsEffectKindFreed SettingsEffectKind = "FREED"
 )
 
 var AllSettingsEffectKind = []SettingsEffectKind{
@@ -1696,7 +1713,7 @@ const (
 	SettingsWarningCodeNoAllowedRedirect SettingsWarningCode = "NO_ALLOWED_REDIRECT"
 	// Text messages go to expensive numbers too: `phoneNumber.countries` is empty.
 	SettingsWarningCodeAllCountries SettingsWarningCode = "ALL_COUNTRIES"
-	// Whether an address has an account shows, for nobody verifies the field.
+	// The field is not verified, so whether a value has an account shows in spite of `enumerationProtection`.
 	SettingsWarningCodeEnumerationPossible SettingsWarningCode = "ENUMERATION_POSSIBLE"
 	// The provider of the bot check cannot be asked: nobody can sign up.
 	SettingsWarningCodeBotCheckImpossible SettingsWarningCode = "BOT_CHECK_IMPOSSIBLE"
@@ -1826,10 +1843,14 @@ func (e SignUpActionKind) MarshalJSON() ([]byte, error) {
 type SignUpArrival string
 
 const (
-	SignUpArrivalNothing         SignUpArrival = "NOTHING"
-	SignUpArrivalVerifiedEmail   SignUpArrival = "VERIFIED_EMAIL"
+	// No address.
+	SignUpArrivalNothing SignUpArrival = "NOTHING"
+	// The email address of an invitation, or one that the provider says is verified.
+	SignUpArrivalVerifiedEmail SignUpArrival = "VERIFIED_EMAIL"
+	// An email address that the provider does not say is verified.
 	SignUpArrivalUnverifiedEmail SignUpArrival = "UNVERIFIED_EMAIL"
-	SignUpArrivalVerifiedPhone   SignUpArrival = "VERIFIED_PHONE"
+	// The phone number of an invitation.
+	SignUpArrivalVerifiedPhone SignUpArrival = "VERIFIED_PHONE"
 )
 
 var AllSignUpArrival = []SignUpArrival{

@@ -108,7 +108,7 @@ func (s *Service) revised(ctx context.Context, p Principal, plain SettingsPatch)
 	next = current.Settings.Apply(plain.sealed(s.keys))
 	next.ExternalAccount = next.ExternalAccount.keepingSecrets(current.ExternalAccount, s.keys)
 	next.BotProtection = next.BotProtection.keepingSecret(current.BotProtection, s.keys)
-	problems = slices.Concat(next.Check(), plain.checkKeys(next), plain.checkAuthor())
+	problems = slices.Concat(next.Check(), plain.checkKeys(next), plain.BotProtection.checkSecret(), plain.checkAuthor())
 	if len(problems) == 0 {
 		problems = impossible(current.Settings, next, s.can)
 	}
@@ -124,7 +124,7 @@ func (p SettingsPatch) author() string {
 }
 
 func (p SettingsPatch) checkAuthor() []Problem {
-	if n := len([]rune(p.author())); n < 1 || n > 64 || strings.ContainsFunc(p.author(), isControl) {
+	if strings.TrimSpace(p.author()) == "" || len([]rune(p.author())) > 64 || strings.ContainsFunc(p.author(), isControl) {
 		return []Problem{{Code: CodeInvalidFormat, Field: inputPath("changedBy"), Message: "Must be 1 to 64 characters on one line."}}
 	}
 	return nil

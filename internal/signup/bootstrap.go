@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func EnsureFirstInstance(ctx context.Context, d Directory, keys *Keys, b Bootstr
 	defaults := DefaultSettings()
 	defaults.EnumerationProtection = b.EnumerationProtection
 	settings := defaults.Apply(b.Settings.sealed(keys))
-	problems := append(settings.Check(), b.Settings.checkKeys(settings)...)
+	problems := slices.Concat(settings.Check(), b.Settings.checkKeys(settings), b.Settings.BotProtection.checkSecret())
 	if len(problems) == 0 && b.Can != nil {
 		// A later start does not apply them: it must not fail because the deployment has
 		// lost something.

@@ -109,6 +109,15 @@ func (b BotProtection) check() []Problem {
 	return found
 }
 
+// checkSecret refuses a secret key that was pasted with the end of its line: once sealed
+// nobody looks at it, and the provider would not know it.
+func (p *BotProtectionPatch) checkSecret() []Problem {
+	if p == nil || p.SecretKey == nil || !strings.ContainsFunc(*p.SecretKey, isControl) && strings.TrimSpace(*p.SecretKey) == *p.SecretKey {
+		return nil
+	}
+	return []Problem{{Code: CodeInvalidFormat, Field: inputPath("botProtection", "secretKey"), Message: "Must be on one line, with no spaces around it."}}
+}
+
 // botWarnings say, in production, that nobody can sign up.
 func (s *Service) botWarnings(b BotProtection) []engine.Finding {
 	if s.development || !b.on() {

@@ -339,6 +339,8 @@ func TestBotSecret(t *testing.T) {
 		{`{"botProtection": {"provider": "TURNSTILE"}}`, "INVALID_FORMAT botProtection.siteKey, EMPTY botProtection.secretKey"},
 		{`{"botProtection": {"provider": "TURNSTILE", "siteKey": "s"}}`, "EMPTY botProtection.secretKey"},
 		{`{"botProtection": {"provider": "TURNSTILE", "siteKey": "s", "secretKey": ""}}`, "EMPTY botProtection.secretKey"},
+		{`{"botProtection": {"provider": "TURNSTILE", "siteKey": "s", "secretKey": "one\n"}}`, "INVALID_FORMAT botProtection.secretKey"},
+		{`{"botProtection": {"provider": "TURNSTILE", "siteKey": "s", "secretKey": " one"}}`, "INVALID_FORMAT botProtection.secretKey"},
 		{`{"botProtection": {"provider": "TURNSTILE", "siteKey": "s", "secretKey": "one"}}`, ""},
 		{`{"botProtection": {"siteKey": "t"}}`, ""},
 		{`{"botProtection": {"provider": "TURNSTILE"}}`, ""},

@@ -112,7 +112,7 @@ func stopping(stop engine.Stop) string {
 	case stop.Reason == engine.ReasonEmailNotVerified:
 		return "without Progressive Sign Up an account counts only with an email address that is verified by a provider trusted for it."
 	case stop.HasAttribute:
-		return "the " + noun[stop.Attribute] + " stays in the way."
+		return "they cannot give, or cannot verify, the " + noun[stop.Attribute] + " that is asked for."
 	}
 	return "the settings keep everybody out."
 }

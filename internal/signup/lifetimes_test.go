@@ -95,7 +95,7 @@ func TestLifetimeOfSignInCodes(t *testing.T) {
 	if codes := codesOf(c.askForCode(janesPhone).Problems); !slices.Equal(codes, []signup.Code{signup.CodeRateLimited}) {
 		t.Errorf("asked again too soon: %v", codes)
 	}
-	w.set(`{"codeLifetimeSeconds": 60}`)
+	w.set(`{"codeLifetimeSeconds": 60, "resendIntervalSeconds": 60}`)
 	for range engine.MaxGuesses {
 		wantNoSession(t, c.comeBack(byCode(challenge, wrong(code))), "CODE_INCORRECT")
 	}

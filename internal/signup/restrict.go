@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"stepwise/engine"
@@ -18,7 +19,7 @@ const (
 	maxCountries  = 300
 )
 
-const entryForm = "Each must be an address such as jane@example.com, a domain such as example.com, a domain's subdomains such as *.example.com, or phone numbers, whole or by their beginning such as +4420*; at most 254 bytes."
+const entryForm = "Must be an address such as jane@example.com, a domain such as example.com, a domain's subdomains such as *.example.com, or phone numbers, whole or by their beginning such as +4420*; at most 254 bytes."
 
 var beginningForm = regexp.MustCompile(`^\+[1-9][0-9]{0,14}\*$`)
 
@@ -105,16 +106,31 @@ func (s Settings) checkLists(refuse func(code Code, path, message string)) {
 	check := func(path, things string, list []string, most int, form string, valid func(string) bool) {
 		if len(list) > most {
 			refuse(CodeOutOfRange, path, fmt.Sprintf("Must be at most %d %s.", most, things))
-		} else if slices.ContainsFunc(list, func(text string) bool { return !valid(text) }) {
-			refuse(CodeInvalidFormat, path, form)
+		} else {
+			refuseEach(list, valid, func(at string) { refuse(CodeInvalidFormat, path+at, form) })
 		}
 	}
 	entry := func(text string) bool { _, ok := canonicalEntry(text); return ok }
 	check("restrictions.allowlist", "entries", s.Restrictions.Allowlist, maxEntries, entryForm, entry)
 	check("restrictions.blocklist", "entries", s.Restrictions.Blocklist, maxEntries, entryForm, entry)
-	check("username.reserved", "names", s.Username.Reserved, maxEntries, "Each must be a user name of 1 to 64 characters, such as admin.",
+	check("username.reserved", "names", s.Username.Reserved, maxEntries, "Must be a user name of 1 to 64 characters, such as admin.",
 		func(text string) bool { _, ok := canonicalUsername(text); return ok })
-	check("phoneNumber.countries", "countries", s.PhoneNumber.Countries, maxCountries, "Each must be the code of a country, two letters such as US.", identifier.IsRegion)
+	check("phoneNumber.countries", "countries", s.PhoneNumber.Countries, maxCountries, "Must be the code of a country, two letters such as US.", identifier.IsRegion)
+}
+
+// mostRefused bounds how much is said about one list.
+const mostRefused = 10
+
+// refuseEach refuses what is not valid in a list by its place, such as ".3", so that
+// nobody has to look for it.
+func refuseEach[T any](list []T, valid func(T) bool, refuse func(at string)) {
+	found := 0
+	for i, element := range list {
+		if found < mostRefused && !valid(element) {
+			refuse("." + strconv.Itoa(i))
+			found++
+		}
+	}
 }
 
 // takes reports whether the canonical number is of a country whose numbers are taken.

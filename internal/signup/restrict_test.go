@@ -57,7 +57,7 @@ func TestListsThatAreRefused(t *testing.T) {
 		parts := strings.SplitN(setting, " ", 3)
 		for _, value := range values {
 			found := signup.DefaultSettings().Apply(patch(t, fmt.Sprintf(parts[2], value))).Check()
-			if len(found) != 1 || string(found[0].Code) != parts[0] || strings.Join(found[0].Field[1:], ".") != parts[1] || !strings.HasSuffix(found[0].Message, ".") && !strings.HasSuffix(found[0].Message, "bytes.") {
+			if len(found) != 1 || string(found[0].Code) != parts[0] || strings.TrimRight(strings.Join(found[0].Field[1:], "."), ".0123456789") != parts[1] || !strings.HasSuffix(found[0].Message, ".") && !strings.HasSuffix(found[0].Message, "bytes.") {
 				t.Errorf("%s %.60s: %v", parts[1], value, found)
 			}
 		}
@@ -69,6 +69,29 @@ func TestListsThatAreRefused(t *testing.T) {
 	} {
 		if found := signup.DefaultSettings().Apply(patch(t, taken)).Check(); len(found) > 0 {
 			t.Errorf("%.60s is refused: %v", taken, found)
+		}
+	}
+}
+
+// TestWrongEntriesAreNamed by their places, ten in each list at most.
+func TestWrongEntriesAreNamed(t *testing.T) {
+	places := func(change string) string {
+		var places []string
+		for _, p := range signup.DefaultSettings().Apply(patch(t, change)).Check() {
+			places = append(places, strings.Join(p.Field[1:], "."))
+		}
+		return strings.Join(places, " ")
+	}
+	for change, want := range map[string]string{
+		`{"restrictions": {"allowlist": ["example.com", "jane@", "+44*", "com"], "blocklist": ["jane"]}}`: "restrictions.allowlist.1 restrictions.allowlist.3 restrictions.blocklist.0",
+		`{"username": {"reserved": ["admin", "a b"]}, "phoneNumber": {"countries": ["US", "de", "UK"]}}`:  "username.reserved.1 phoneNumber.countries.2",
+		`{"allowedOrigins": ["https://a.example", "a"], "allowedRedirects": ["https://a.example/", "a"]}`: "allowedOrigins.1 allowedRedirects.1",
+		`{"web3Wallet": {"chainIds": [1, 0, -1]}}`:                                                        "web3Wallet.chainIds.1 web3Wallet.chainIds.2",
+		`{"phoneNumber": {"countries": [` + strings.Repeat(`"DE", "", `, 30) + `"DE"]}}`: "phoneNumber.countries.1 phoneNumber.countries.3 phoneNumber.countries.5 phoneNumber.countries.7 phoneNumber.countries.9 " +
+			"phoneNumber.countries.11 phoneNumber.countries.13 phoneNumber.countries.15 phoneNumber.countries.17 phoneNumber.countries.19",
+	} {
+		if got := places(change); got != want {
+			t.Errorf("%.80s: %s, want %s", change, got, want)
 		}
 	}
 }

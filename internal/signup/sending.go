@@ -87,9 +87,12 @@ func (c *call) payFor(ctx context.Context, sends []engine.Send, settings Setting
 		narrow[0].budgets, wide = append(narrow[0].budgets, wide[0].budgets...), nil
 	}
 	for _, b := range append(narrow, wide...) {
-		problem, err := c.once(ctx, b.budgets, startPath(b.send.Index), b.send.Attribute)
-		if err != nil || problem != nil {
-			return problem, err
+		problems, err := c.once(ctx, b.budgets, startPath(b.send.Index), b.send.Attribute)
+		for i := range problems { // it may be the first try of this person, and take a day
+			problems[i].Message = "Too many messages have been sent. Please try again later."
+		}
+		if err != nil || problems != nil {
+			return problems, err
 		}
 	}
 	return nil, nil

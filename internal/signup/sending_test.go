@@ -3,6 +3,7 @@ package signup_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ func refusedSend(t *testing.T, out signup.Outcome) bool {
 	if len(out.Problems) == 0 {
 		return false
 	}
-	if p := out.Problems[0]; len(out.Problems) > 1 || p.Code != signup.CodeRateLimited || p.RetryAfter.IsZero() || p.Field[1] != "startVerifications" {
+	if p := out.Problems[0]; len(out.Problems) > 1 || p.Code != signup.CodeRateLimited || p.RetryAfter.IsZero() || p.Field[1] != "startVerifications" || !strings.HasPrefix(p.Message, "Too many messages ") {
 		t.Fatalf("refused with %+v", out.Problems)
 	}
 	return true

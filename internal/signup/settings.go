@@ -479,6 +479,9 @@ func (s Settings) Check() []Problem {
 	between("password.maxLength", s.Password.MaxLength, 64, 256)
 	between("codeLifetimeSeconds", s.CodeLifetimeSeconds, 60, int(maxCodeLifetime.Seconds()))
 	between("resendIntervalSeconds", s.ResendIntervalSeconds, 10, 600)
+	if s.CodeLifetimeSeconds >= 60 && s.ResendIntervalSeconds <= 600 && s.ResendIntervalSeconds > s.CodeLifetimeSeconds {
+		refuse(CodeOutOfRange, "resendIntervalSeconds", "Must be at most codeLifetimeSeconds: a code that has expired could not be sent again.")
+	}
 	between("invitationLifetimeSeconds", s.InvitationLifetimeSeconds, 60, 365*24*3600)
 	between("sendingLimits.perAddressPerHour", s.SendingLimits.PerAddressPerHour, 1, 60)
 	between("sendingLimits.emailsPerDay", s.SendingLimits.EmailsPerDay, 1, 10_000_000)
@@ -513,30 +516,21 @@ func (s Settings) Check() []Problem {
 	if len(s.AllowedOrigins) > 100 {
 		refuse(CodeOutOfRange, "allowedOrigins", "Must be at most 100 origins.")
 	}
-	for _, origin := range s.AllowedOrigins {
-		if !isOrigin(origin) {
-			refuse(CodeInvalidFormat, "allowedOrigins", "Each must be an origin such as https://app.example.com, without a path and in lower case.")
-			break
-		}
-	}
+	refuseEach(s.AllowedOrigins, isOrigin, func(at string) {
+		refuse(CodeInvalidFormat, "allowedOrigins"+at, "Must be an origin such as https://app.example.com, without a path and in lower case.")
+	})
 	if len(s.AllowedRedirects) > 100 {
 		refuse(CodeOutOfRange, "allowedRedirects", "Must be at most 100 addresses.")
 	}
-	for _, address := range s.AllowedRedirects {
-		if !isRedirect(address) && !isAppRedirect(address) {
-			refuse(CodeInvalidFormat, "allowedRedirects", "Each must be an absolute http or https address without a fragment, such as https://app.example.com/sign-up, or a native app's, such as com.example.app:/sign-up.")
-			break
-		}
-	}
+	refuseEach(s.AllowedRedirects, func(address string) bool { return isRedirect(address) || isAppRedirect(address) }, func(at string) {
+		refuse(CodeInvalidFormat, "allowedRedirects"+at, "Must be an absolute http or https address without a fragment, such as https://app.example.com/sign-up, or a native app's, such as com.example.app:/sign-up.")
+	})
 	if n := len(s.Web3Wallet.ChainIDs); n < 1 || n > 50 {
 		refuse(CodeOutOfRange, "web3Wallet.chainIds", "Must be 1 to 50 chains.")
 	}
-	for _, id := range s.Web3Wallet.ChainIDs {
-		if id < 1 {
-			refuse(CodeOutOfRange, "web3Wallet.chainIds", "A chain's id is 1 or more.")
-			break
-		}
-	}
+	refuseEach(s.Web3Wallet.ChainIDs, func(id int64) bool { return id >= 1 }, func(at string) {
+		refuse(CodeOutOfRange, "web3Wallet.chainIds"+at, "A chain's id is 1 or more.")
+	})
 	s.checkLists(refuse)
 	for _, p := range slices.Concat(s.EmailAddress.check(), s.BotProtection.check(), s.ExternalAccount.check()) {
 		refuse(p.Code, p.Field[0], p.Message)

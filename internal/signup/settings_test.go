@@ -153,6 +153,9 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		{`{"codeLifetimeSeconds": 3601}`, "OUT_OF_RANGE codeLifetimeSeconds"},
 		{`{"resendIntervalSeconds": 9}`, "OUT_OF_RANGE resendIntervalSeconds"},
 		{`{"resendIntervalSeconds": 601}`, "OUT_OF_RANGE resendIntervalSeconds"},
+		{`{"codeLifetimeSeconds": 89, "resendIntervalSeconds": 90}`, "OUT_OF_RANGE resendIntervalSeconds"},
+		{`{"codeLifetimeSeconds": 60, "resendIntervalSeconds": 601}`, "OUT_OF_RANGE resendIntervalSeconds"},
+		{`{"codeLifetimeSeconds": 59, "resendIntervalSeconds": 600}`, "OUT_OF_RANGE codeLifetimeSeconds"},
 		{`{"invitationLifetimeSeconds": 59}`, "OUT_OF_RANGE invitationLifetimeSeconds"},
 		{`{"invitationLifetimeSeconds": 31536001}`, "OUT_OF_RANGE invitationLifetimeSeconds"},
 		{`{"emailAddress": {"strategies": []}}`, "OUT_OF_RANGE emailAddress.strategies"},
@@ -177,11 +180,11 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		{`{"legalConsent": {"documentUrl": "https://user:pass@example.com/"}}`, "INVALID_FORMAT legalConsent.documentUrl"},
 		{`{"defaultCountry": "DEU"}`, "INVALID_FORMAT defaultCountry"},
 		{`{"defaultCountry": "1"}`, "INVALID_FORMAT defaultCountry"},
-		{`{"allowedOrigins": ["https://example.com/"]}`, "INVALID_FORMAT allowedOrigins"},
-		{`{"allowedOrigins": ["https://example.com", "https://EXAMPLE.com"]}`, "INVALID_FORMAT allowedOrigins"},
-		{`{"allowedOrigins": ["null"]}`, "INVALID_FORMAT allowedOrigins"},
-		{`{"allowedOrigins": ["ftp://example.com"]}`, "INVALID_FORMAT allowedOrigins"},
-		{`{"allowedOrigins": ["*"]}`, "INVALID_FORMAT allowedOrigins"},
+		{`{"allowedOrigins": ["https://example.com/"]}`, "INVALID_FORMAT allowedOrigins.0"},
+		{`{"allowedOrigins": ["https://example.com", "https://EXAMPLE.com"]}`, "INVALID_FORMAT allowedOrigins.1"},
+		{`{"allowedOrigins": ["null"]}`, "INVALID_FORMAT allowedOrigins.0"},
+		{`{"allowedOrigins": ["ftp://example.com"]}`, "INVALID_FORMAT allowedOrigins.0"},
+		{`{"allowedOrigins": ["*"]}`, "INVALID_FORMAT allowedOrigins.0"},
 		{`{"allowedOrigins": [` + strings.Repeat(`"https://example.com",`, 100) + `"https://example.com"]}`, "OUT_OF_RANGE allowedOrigins"},
 		{`{"appName": "", "password": {"minLength": 1}, "defaultCountry": "X", "signUpMode": ""}`,
 			"OUT_OF_RANGE password.minLength, INVALID_FORMAT signUpMode, INVALID_FORMAT appName, INVALID_FORMAT defaultCountry"},
@@ -207,7 +210,7 @@ func TestSettingsThatAreTaken(t *testing.T) {
 		`{"signUpLifetimeSeconds": 60, "sessionLifetimeSeconds": 60}`, `{"signUpLifetimeSeconds": 604800, "sessionLifetimeSeconds": 34560000}`,
 		`{"appName": "` + strings.Repeat("ä", 60) + `"}`, `{"defaultCountry": "de"}`, `{"defaultCountry": ""}`,
 		`{"legalConsent": {"documentUrl": ""}}`, `{"allowedOrigins": []}`, `{"allowedOrigins": ["http://localhost:3000", "https://app.example.com"]}`,
-		`{"codeLifetimeSeconds": 60, "resendIntervalSeconds": 10, "invitationLifetimeSeconds": 60}`,
+		`{"codeLifetimeSeconds": 60, "resendIntervalSeconds": 10, "invitationLifetimeSeconds": 60}`, `{"codeLifetimeSeconds": 90, "resendIntervalSeconds": 90}`,
 		`{"codeLifetimeSeconds": 3600, "resendIntervalSeconds": 600, "invitationLifetimeSeconds": 31536000}`,
 		`{"emailAddress": {"strategies": ["EMAIL_LINK"]}}`, `{"botProtection": {"siteKey": "kept for later"}}`, `{"botProtection": {"siteKey": ""}}`,
 		`{"expectedVersion": 7}`, `{"emailAddress": {}}`, `{"emailAddress": null, "appName": null, "allowedOrigins": null}`,
@@ -267,7 +270,7 @@ func TestFirstStart(t *testing.T) {
 		}
 	}
 	_, err = ensure(signup.Bootstrap{Settings: patch(t, `{"allowedRedirects": ["*"], "web3Wallet": {"chainIds": []}}`)})
-	for _, name := range []string{"SETTINGS_FILE: allowedRedirects: ", "SETTINGS_FILE: web3Wallet.chainIds: "} {
+	for _, name := range []string{"SETTINGS_FILE: allowedRedirects.0: ", "SETTINGS_FILE: web3Wallet.chainIds: "} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("of two settings that are wrong, %s is not named: %v", name, err)
 		}

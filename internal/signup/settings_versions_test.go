@@ -237,7 +237,7 @@ func TestWhoChangesSettings(t *testing.T) {
 			t.Errorf("%q: %v, by %q", by, problems, s.UpdatedBy)
 		}
 	}
-	for _, by := range []string{"", strings.Repeat("x", 65), "a\nb", "\x00"} {
+	for _, by := range []string{"", "  ", strings.Repeat("x", 65), "a\nb", "\x00"} {
 		s, problems := try(by)
 		if len(problems) != 1 || problems[0].Code != signup.CodeInvalidFormat || strings.Join(problems[0].Field, ".") != "input.changedBy" || s.Version != 3 {
 			t.Errorf("%q: %+v, version %d", by, problems, s.Version)

@@ -73,7 +73,7 @@ func TestSettingsFileTellsAllThatIsWrong(t *testing.T) {
 	}{
 		{`{"testMode": "yes", "appNam": "x", "botProtection": {"siteKey": 1}}`, []string{"testMode: ", `"appNam"`, "botProtection.siteKey: "}},
 		{`{"password": {"minLength": 1}, "appName": "", "allowedOrigins": ["*"], "emailAddress": {"enabled": false}}`,
-			[]string{"password.minLength: ", "appName: ", "allowedOrigins: ", "emailAddress.required: "}},
+			[]string{"password.minLength: ", "appName: ", "allowedOrigins.0: ", "emailAddress.required: "}},
 	} {
 		path := filepath.Join(t.TempDir(), "settings.json")
 		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {

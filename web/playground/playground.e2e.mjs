@@ -158,15 +158,26 @@ async function administer(person) {
   await person.screenshot("refused");
   for (const [id, expected] of [
     ["settings", '"progressiveSignUp": true'],
+    ["before-change", '"reason": "ONE_OF_REQUIRED"'],
     ["toggle", '"progressiveSignUp": false'],
   ]) {
     await person.choose(id);
     await person.fill("headers", { Authorization: `Bearer ${secretKey}` });
     await person.run(id, expected);
+    await person.screenshot(id);
   }
-  await person.screenshot("toggled");
   await person.page.locator("button[data-name='variables']").click();
   await person.run("lists", '"requiredFields"');
+  for (const [id, expected] of [
+    ["compare", '"setting": "progressiveSignUp"'],
+    ["funnel", '"completed": 1'],
+  ]) {
+    await person.choose(id);
+    await person.fill("headers", { Authorization: `Bearer ${secretKey}` });
+    await person.run(id, expected);
+    await person.screenshot(id);
+  }
+  await person.page.locator("button[data-name='variables']").click();
   await person.choose("toggle");
   await person.fill("variables", { on: true });
   await person.run("toggle", '"progressiveSignUp": true');
