@@ -77,7 +77,6 @@ func TestFunnel(t *testing.T) {
 		},
 		"(settingsVersion: 2)":               {"all {2 1 0 1}"},
 		"(path: WALLET)":                     {"all {0 0 0 0}"},
-		"(settingsVersion: 0)":               {"all {0 0 0 0}"},
 		"(settingsVersion: 1, path: TICKET)": {"all {0 0 0 0}"},
 	} {
 		got := d.funnelLines(arguments)

@@ -83,6 +83,16 @@ func TestRestrictedWithoutInvitations(t *testing.T) {
 	}
 }
 
+// TestFunnelOfNoVersion: a version that there is not is the asker's mistake.
+func TestFunnelOfNoVersion(t *testing.T) {
+	w := newWorld(t, "")
+	for _, version := range []int64{-1, 2} {
+		if _, err := w.service.Funnel(t.Context(), w.secret(), signup.FunnelQuery{Version: version}); codeOf(err) != "BAD_USER_INPUT" || !strings.Contains(err.Error(), "settingsVersion") {
+			t.Errorf("version %d: %v", version, err)
+		}
+	}
+}
+
 // TestPreviewsAreForTheSecretKey, and so is the funnel.
 func TestPreviewsAreForTheSecretKey(t *testing.T) {
 	w := newWorld(t, "")

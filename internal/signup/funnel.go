@@ -60,10 +60,16 @@ type FieldCounts struct {
 
 // Funnel returns how far the sign-ups of the instance came, those that are open
 // included. Sign-ups that were converted before shapes were counted are in the total
-// and in the versions only; with a path asked for, nowhere.
+// and in the versions only; with a path asked for, nowhere. A version that there is not
+// is an error of the request.
 func (s *Service) Funnel(ctx context.Context, p Principal, q FunnelQuery) (Funnel, error) {
 	if !p.Secret {
 		return Funnel{}, ErrSecretKeyOnly
+	}
+	if q.Version != 0 {
+		if _, err := s.recorded(ctx, p, "settingsVersion", q.Version); err != nil {
+			return Funnel{}, err
+		}
 	}
 	counts, err := s.directory.Shapes(ctx, p.Instance.ID)
 	if err != nil {

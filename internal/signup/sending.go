@@ -91,6 +91,10 @@ func (c *call) payFor(ctx context.Context, sends []engine.Send, settings Setting
 		for i := range problems { // it may be the first try of this person, and take a day
 			problems[i].Message = "Too many messages have been sent. Please try again later."
 		}
+		if len(problems) > 0 && c.service.unsent.again(c.service.now()) {
+			c.service.log.WarnContext(ctx, "message not sent, since the sending limits are reached",
+				"channel", string(channelOf(b.send.Attribute)), "until", problems[0].RetryAfter)
+		}
 		if err != nil || problems != nil {
 			return problems, err
 		}

@@ -93,8 +93,8 @@ type Service struct {
 	promised  sync.WaitGroup
 	decoy     atomic.Pointer[string]
 	// unasked is what the log says of passwords that nobody could be asked about,
-	// unchecked of bot tokens.
-	unasked, unchecked seldom
+	// unchecked of bot tokens, unsent of messages beyond the limits.
+	unasked, unchecked, unsent seldom
 }
 
 // New returns a service over the given ports.
