@@ -52,6 +52,9 @@ type Settings struct {
 	CodeLifetimeSeconds       int      `json:"codeLifetimeSeconds"`
 	ResendIntervalSeconds     int      `json:"resendIntervalSeconds"`
 	InvitationLifetimeSeconds int      `json:"invitationLifetimeSeconds"`
+	// DefaultLocale is the language, one of Languages, of messages to people who ask for
+	// none that we know.
+	DefaultLocale string `json:"defaultLocale"`
 }
 
 // FieldSettings are those of a field that is given or not.
@@ -191,6 +194,7 @@ func DefaultSettings() Settings {
 		SessionLifetimeSeconds: int((7 * 24 * time.Hour).Seconds()),
 		CodeLifetimeSeconds:    int(engine.CodeLifetime.Seconds()), ResendIntervalSeconds: int(engine.ResendInterval.Seconds()),
 		InvitationLifetimeSeconds: int((30 * 24 * time.Hour).Seconds()),
+		DefaultLocale:             Languages[0],
 	}
 }
 
@@ -250,6 +254,7 @@ type SettingsPatch struct {
 	CodeLifetimeSeconds       *int                `json:"codeLifetimeSeconds"`
 	ResendIntervalSeconds     *int                `json:"resendIntervalSeconds"`
 	InvitationLifetimeSeconds *int                `json:"invitationLifetimeSeconds"`
+	DefaultLocale             *string             `json:"defaultLocale"`
 }
 
 type FieldPatch struct {
@@ -378,6 +383,7 @@ func (s Settings) Apply(p SettingsPatch) Settings {
 	set(&s.CodeLifetimeSeconds, p.CodeLifetimeSeconds)
 	set(&s.ResendIntervalSeconds, p.ResendIntervalSeconds)
 	set(&s.InvitationLifetimeSeconds, p.InvitationLifetimeSeconds)
+	set(&s.DefaultLocale, p.DefaultLocale)
 	return s
 }
 
@@ -509,6 +515,9 @@ func (s Settings) Check() []Problem {
 	}
 	if c := s.DefaultCountry; c != "" && !identifier.IsRegion(c) {
 		refuse(CodeInvalidFormat, "defaultCountry", "Must be the code of a country, two letters such as US.")
+	}
+	if !slices.Contains(Languages, s.DefaultLocale) {
+		refuse(CodeInvalidFormat, "defaultLocale", "Must be a language that messages are written in: "+strings.Join(Languages, ", ")+".")
 	}
 	if len(s.AllowedOrigins) > 100 {
 		refuse(CodeOutOfRange, "allowedOrigins", "Must be at most 100 origins.")
