@@ -103,8 +103,8 @@ func TestNonsense(t *testing.T) {
 			EMPTY FIRST_NAME firstName
 			INVALID_CHARACTER LAST_NAME lastName
 			TOO_LONG - unsafeMetadata
-			TOO_LONG - idempotencyKey
 			INVALID_FORMAT - locale
+			TOO_LONG - idempotencyKey
 			STRATEGY_NOT_AVAILABLE - startVerifications.0`},
 	}
 	w := newWorld(t, everything)
