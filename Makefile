@@ -31,8 +31,11 @@ test: prerequisites check ## everything that must pass before a change lands
 bench: ## benchmarks of the hot paths
 	go test -run "^$$" -bench . -benchmem . ./internal/transport ./internal/store/... ./internal/password
 
+screenshots: prerequisites ## pictures of every mail, in docs/screenshots
+	cd test/web && node screenshots.mjs
+
 campaign: prerequisites ## the long campaigns: crash simulation, kill -9 loop, fuzzing
 	CAMPAIGN=1 STEPWISE_REAL=1 go test -count=1 -timeout 6h ./engine ./resolvers ./internal/signup/... ./test/e2e
 
-.PHONY: help run generate check prerequisites test bench campaign
+.PHONY: help run generate check prerequisites test bench screenshots campaign
 .DEFAULT_GOAL := help

@@ -227,6 +227,7 @@ func graphqlServer(c config.Config, service *signup.Service, log *slog.Logger) *
 		Production: c.Mode == config.Production, Introspection: c.Introspection, PublicURL: c.PublicURL,
 		Authenticate: func(ctx context.Context, given transport.Credentials) (context.Context, error) {
 			p, err := service.Authenticate(ctx, signup.Credentials{PublishableKey: given.PublishableKey, Bearer: given.Bearer, Cookie: given.Cookie})
+			p.AcceptLanguage = given.AcceptLanguage
 			return resolvers.WithPrincipal(ctx, p), err
 		},
 		AllowOrigin: func(ctx context.Context, publishableKey, origin string) bool {

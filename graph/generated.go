@@ -99,6 +99,7 @@ type ComplexityRoot struct {
 		BotProtection             func(childComplexity int) int
 		CodeLifetimeSeconds       func(childComplexity int) int
 		DefaultCountry            func(childComplexity int) int
+		DefaultLocale             func(childComplexity int) int
 		EmailAddress              func(childComplexity int) int
 		EnumerationProtection     func(childComplexity int) int
 		Export                    func(childComplexity int) int
@@ -433,6 +434,7 @@ type ComplexityRoot struct {
 		ID               func(childComplexity int) int
 		LastName         func(childComplexity int) int
 		LegalAcceptedAt  func(childComplexity int) int
+		Locale           func(childComplexity int) int
 		MissingFields    func(childComplexity int) int
 		OptionalFields   func(childComplexity int) int
 		PasswordEnabled  func(childComplexity int) int
@@ -995,6 +997,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InstanceSettings.DefaultCountry(childComplexity), true
+	case "InstanceSettings.defaultLocale":
+		if e.ComplexityRoot.InstanceSettings.DefaultLocale == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InstanceSettings.DefaultLocale(childComplexity), true
 	case "InstanceSettings.emailAddress":
 		if e.ComplexityRoot.InstanceSettings.EmailAddress == nil {
 			break
@@ -2499,6 +2507,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SignUp.LegalAcceptedAt(childComplexity), true
+	case "SignUp.locale":
+		if e.ComplexityRoot.SignUp.Locale == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignUp.Locale(childComplexity), true
 	case "SignUp.missingFields":
 		if e.ComplexityRoot.SignUp.MissingFields == nil {
 			break
@@ -3979,6 +3993,12 @@ type SignUp implements Node {
   revision: Int!
   "The version of the settings that the lists were computed under."
   settingsVersion: Int!
+  """
+  The language tag (BCP 47) that the client gave, or the language that its
+  ` + "`" + `Accept-Language` + "`" + ` header asked for. Null: messages are in the instance's
+  ` + "`" + `defaultLocale` + "`" + `.
+  """
+  locale: String
 }
 
 type SignUpExternalAccount {
@@ -4232,6 +4252,13 @@ input SignUpCreateInput {
   token is a new client each time.
   """
   idempotencyKey: String
+  """
+  The language that messages are to be in, a tag such as ` + "`" + `es-MX` + "`" + ` (BCP 47) of at most
+  35 characters. Where there are none in it, a wider one is looked for (` + "`" + `es` + "`" + `), then the
+  instance's ` + "`" + `defaultLocale` + "`" + `. Left out, the ` + "`" + `Accept-Language` + "`" + ` header of the request
+  counts; null is the instance's default.
+  """
+  locale: String
 }
 
 input SignUpUpdateInput {
@@ -4251,6 +4278,8 @@ input SignUpUpdateInput {
   startVerifications: [VerificationStartInput!]
   "As in ` + "`" + `SignUpCreateInput` + "`" + `."
   idempotencyKey: String
+  "As in ` + "`" + `SignUpCreateInput` + "`" + `, for the messages to come; left out, it stays."
+  locale: String
 }
 
 "One verification to start. What the strategy has no use for is ignored."
@@ -4541,6 +4570,8 @@ enum SessionStatus {
 input SessionVerificationStartInput {
   "An email address or a phone number."
   identifier: String!
+  "As in ` + "`" + `SignUpCreateInput` + "`" + `."
+  locale: String
 }
 
 type SessionVerificationStartPayload {
@@ -4781,6 +4812,8 @@ input InvitationCreateInput {
   redirectUrl: String
   "Has the link sent to the email address."
   sendEmail: Boolean
+  "The language of the mail, as in ` + "`" + `SignUpCreateInput` + "`" + `; left out, the instance's ` + "`" + `defaultLocale` + "`" + `."
+  locale: String
 }
 
 type InvitationCreatePayload {
@@ -5056,6 +5089,8 @@ type InstanceSettings {
   resendIntervalSeconds: Int!
   "How long an invitation is good for whose own input does not say so."
   invitationLifetimeSeconds: Int!
+  "The language of messages to people who ask for none that there is: ` + "`" + `en` + "`" + ` or ` + "`" + `es` + "`" + `."
+  defaultLocale: String!
   """
   All of them as ` + "`" + `InstanceSettingsUpdateInput` + "`" + ` and ` + "`" + `SETTINGS_FILE` + "`" + ` take them, without
   secrets. Applied to this instance it changes nothing; a new one becomes the same
@@ -5418,6 +5453,8 @@ input InstanceSettingsUpdateInput {
   resendIntervalSeconds: Int
   "60 seconds to a year."
   invitationLifetimeSeconds: Int
+  "` + "`" + `en` + "`" + ` or ` + "`" + `es` + "`" + `."
+  defaultLocale: String
 }
 
 input FieldSettingsInput {
@@ -5831,6 +5868,8 @@ func (ec *executionContext) childFields_InstanceSettings(ctx context.Context, fi
 		return ec.fieldContext_InstanceSettings_resendIntervalSeconds(ctx, field)
 	case "invitationLifetimeSeconds":
 		return ec.fieldContext_InstanceSettings_invitationLifetimeSeconds(ctx, field)
+	case "defaultLocale":
+		return ec.fieldContext_InstanceSettings_defaultLocale(ctx, field)
 	case "export":
 		return ec.fieldContext_InstanceSettings_export(ctx, field)
 	case "warnings":
@@ -6395,6 +6434,8 @@ func (ec *executionContext) childFields_SignUp(ctx context.Context, field graphq
 		return ec.fieldContext_SignUp_revision(ctx, field)
 	case "settingsVersion":
 		return ec.fieldContext_SignUp_settingsVersion(ctx, field)
+	case "locale":
+		return ec.fieldContext_SignUp_locale(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SignUp", field.Name)
 }
@@ -8997,6 +9038,29 @@ func (ec *executionContext) _InstanceSettings_invitationLifetimeSeconds(ctx cont
 }
 func (ec *executionContext) fieldContext_InstanceSettings_invitationLifetimeSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("InstanceSettings", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _InstanceSettings_defaultLocale(ctx context.Context, field graphql.CollectedField, obj *InstanceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InstanceSettings_defaultLocale(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DefaultLocale, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InstanceSettings_defaultLocale(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InstanceSettings", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _InstanceSettings_export(ctx context.Context, field graphql.CollectedField, obj *InstanceSettings) (ret graphql.Marshaler) {
@@ -15038,6 +15102,29 @@ func (ec *executionContext) fieldContext_SignUp_settingsVersion(_ context.Contex
 	return graphql.NewScalarFieldContext("SignUp", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _SignUp_locale(ctx context.Context, field graphql.CollectedField, obj *SignUp) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignUp_locale(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Locale, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SignUp_locale(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignUp", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _SignUpAction_kind(ctx context.Context, field graphql.CollectedField, obj *SignUpAction) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -20194,7 +20281,7 @@ func (ec *executionContext) unmarshalInputInstanceSettingsUpdateInput(ctx contex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"expectedVersion", "changedBy", "progressiveSignUp", "signUpMode", "appName", "emailAddress", "phoneNumber", "username", "web3Wallet", "externalAccount", "password", "firstName", "lastName", "legalConsent", "restrictions", "botProtection", "enumerationProtection", "sendingLimits", "defaultCountry", "testMode", "allowedOrigins", "allowedRedirects", "signUpLifetimeSeconds", "sessionLifetimeSeconds", "codeLifetimeSeconds", "resendIntervalSeconds", "invitationLifetimeSeconds"}
+	fieldsInOrder := [...]string{"expectedVersion", "changedBy", "progressiveSignUp", "signUpMode", "appName", "emailAddress", "phoneNumber", "username", "web3Wallet", "externalAccount", "password", "firstName", "lastName", "legalConsent", "restrictions", "botProtection", "enumerationProtection", "sendingLimits", "defaultCountry", "testMode", "allowedOrigins", "allowedRedirects", "signUpLifetimeSeconds", "sessionLifetimeSeconds", "codeLifetimeSeconds", "resendIntervalSeconds", "invitationLifetimeSeconds", "defaultLocale"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -20390,6 +20477,13 @@ func (ec *executionContext) unmarshalInputInstanceSettingsUpdateInput(ctx contex
 				return it, err
 			}
 			it.InvitationLifetimeSeconds = graphql.OmittableOf(data)
+		case "defaultLocale":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("defaultLocale"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DefaultLocale = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -20406,7 +20500,7 @@ func (ec *executionContext) unmarshalInputInvitationCreateInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"emailAddress", "phoneNumber", "username", "firstName", "lastName", "publicMetadata", "expiresInSeconds", "redirectUrl", "sendEmail"}
+	fieldsInOrder := [...]string{"emailAddress", "phoneNumber", "username", "firstName", "lastName", "publicMetadata", "expiresInSeconds", "redirectUrl", "sendEmail", "locale"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -20476,6 +20570,13 @@ func (ec *executionContext) unmarshalInputInvitationCreateInput(ctx context.Cont
 				return it, err
 			}
 			it.SendEmail = graphql.OmittableOf(data)
+		case "locale":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locale"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Locale = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -21129,7 +21230,7 @@ func (ec *executionContext) unmarshalInputSessionVerificationStartInput(ctx cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"identifier"}
+	fieldsInOrder := [...]string{"identifier", "locale"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -21143,6 +21244,13 @@ func (ec *executionContext) unmarshalInputSessionVerificationStartInput(ctx cont
 				return it, err
 			}
 			it.Identifier = data
+		case "locale":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locale"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Locale = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -21159,7 +21267,7 @@ func (ec *executionContext) unmarshalInputSignUpCreateInput(ctx context.Context,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"emailAddress", "phoneNumber", "username", "password", "firstName", "lastName", "legalAccepted", "unsafeMetadata", "ticket", "botToken", "startVerifications", "idempotencyKey"}
+	fieldsInOrder := [...]string{"emailAddress", "phoneNumber", "username", "password", "firstName", "lastName", "legalAccepted", "unsafeMetadata", "ticket", "botToken", "startVerifications", "idempotencyKey", "locale"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -21250,6 +21358,13 @@ func (ec *executionContext) unmarshalInputSignUpCreateInput(ctx context.Context,
 				return it, err
 			}
 			it.IdempotencyKey = graphql.OmittableOf(data)
+		case "locale":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locale"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Locale = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -21266,7 +21381,7 @@ func (ec *executionContext) unmarshalInputSignUpUpdateInput(ctx context.Context,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "emailAddress", "phoneNumber", "username", "password", "firstName", "lastName", "legalAccepted", "unsafeMetadata", "clear", "startVerifications", "idempotencyKey"}
+	fieldsInOrder := [...]string{"id", "emailAddress", "phoneNumber", "username", "password", "firstName", "lastName", "legalAccepted", "unsafeMetadata", "clear", "startVerifications", "idempotencyKey", "locale"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -21357,6 +21472,13 @@ func (ec *executionContext) unmarshalInputSignUpUpdateInput(ctx context.Context,
 				return it, err
 			}
 			it.IdempotencyKey = graphql.OmittableOf(data)
+		case "locale":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locale"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Locale = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -22774,6 +22896,11 @@ func (ec *executionContext) _InstanceSettings(ctx context.Context, sel ast.Selec
 			}
 		case "invitationLifetimeSeconds":
 			out.Values[i] = ec._InstanceSettings_invitationLifetimeSeconds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "defaultLocale":
+			out.Values[i] = ec._InstanceSettings_defaultLocale(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -25403,6 +25530,11 @@ func (ec *executionContext) _SignUp(ctx context.Context, sel ast.SelectionSet, o
 		case "settingsVersion":
 			out.Values[i] = ec._SignUp_settingsVersion(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "locale":
+			out.Values[i] = ec._SignUp_locale(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:

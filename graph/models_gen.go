@@ -179,6 +179,8 @@ type InstanceSettings struct {
 	ResendIntervalSeconds int `json:"resendIntervalSeconds"`
 	// How long an invitation is good for whose own input does not say so.
 	InvitationLifetimeSeconds int `json:"invitationLifetimeSeconds"`
+	// The language of messages to people who ask for none that there is: `en` or `es`.
+	DefaultLocale string `json:"defaultLocale"`
 	// All of them as `InstanceSettingsUpdateInput` and `SETTINGS_FILE` take them, without
 	// secrets. Applied to this instance it changes nothing; a new one becomes the same
 	// once it is given the secrets.
@@ -254,6 +256,8 @@ type InstanceSettingsUpdateInput struct {
 	ResendIntervalSeconds graphql.Omittable[*int] `json:"resendIntervalSeconds,omitempty"`
 	// 60 seconds to a year.
 	InvitationLifetimeSeconds graphql.Omittable[*int] `json:"invitationLifetimeSeconds,omitempty"`
+	// `en` or `es`.
+	DefaultLocale graphql.Omittable[*string] `json:"defaultLocale,omitempty"`
 }
 
 type InstanceSettingsUpdatePayload struct {
@@ -330,6 +334,8 @@ type InvitationCreateInput struct {
 	RedirectURL graphql.Omittable[*string] `json:"redirectUrl,omitempty"`
 	// Has the link sent to the email address.
 	SendEmail graphql.Omittable[*bool] `json:"sendEmail,omitempty"`
+	// The language of the mail, as in `SignUpCreateInput`; left out, the instance's `defaultLocale`.
+	Locale graphql.Omittable[*string] `json:"locale,omitempty"`
 }
 
 type InvitationCreatePayload struct {
@@ -685,6 +691,8 @@ type SessionTokenCreatePayload struct {
 type SessionVerificationStartInput struct {
 	// An email address or a phone number.
 	Identifier string `json:"identifier"`
+	// As in `SignUpCreateInput`.
+	Locale graphql.Omittable[*string] `json:"locale,omitempty"`
 }
 
 type SessionVerificationStartPayload struct {
@@ -792,6 +800,10 @@ type SignUp struct {
 	Revision int `json:"revision"`
 	// The version of the settings that the lists were computed under.
 	SettingsVersion int `json:"settingsVersion"`
+	// The language tag (BCP 47) that the client gave, or the language that its
+	// `Accept-Language` header asked for. Null: messages are in the instance's
+	// `defaultLocale`.
+	Locale *string `json:"locale,omitempty"`
 }
 
 func (SignUp) IsNode()            {}
@@ -852,6 +864,11 @@ type SignUpCreateInput struct {
 	// nothing twice. A refused call is not remembered, and a caller without a client
 	// token is a new client each time.
 	IdempotencyKey graphql.Omittable[*string] `json:"idempotencyKey,omitempty"`
+	// The language that messages are to be in, a tag such as `es-MX` (BCP 47) of at most
+	// 35 characters. Where there are none in it, a wider one is looked for (`es`), then the
+	// instance's `defaultLocale`. Left out, the `Accept-Language` header of the request
+	// counts; null is the instance's default.
+	Locale graphql.Omittable[*string] `json:"locale,omitempty"`
 }
 
 type SignUpCreatePayload struct {
@@ -948,6 +965,8 @@ type SignUpUpdateInput struct {
 	StartVerifications graphql.Omittable[[]VerificationStartInput] `json:"startVerifications,omitempty"`
 	// As in `SignUpCreateInput`.
 	IdempotencyKey graphql.Omittable[*string] `json:"idempotencyKey,omitempty"`
+	// As in `SignUpCreateInput`, for the messages to come; left out, it stays.
+	Locale graphql.Omittable[*string] `json:"locale,omitempty"`
 }
 
 type SignUpUpdatePayload struct {

@@ -80,7 +80,7 @@ func createInput(in graph.SignUpCreateInput) signup.Input {
 		EmailAddress: text(in.EmailAddress), PhoneNumber: text(in.PhoneNumber), Username: text(in.Username),
 		Password: text(in.Password), FirstName: text(in.FirstName), LastName: text(in.LastName),
 		LegalAccepted: consent(in.LegalAccepted), UnsafeMetadata: metadata(in.UnsafeMetadata), Ticket: ticket(in.Ticket), BotToken: value(in.BotToken),
-		Start: starts(in.StartVerifications.Value()), IdempotencyKey: idempotencyKey(in.IdempotencyKey),
+		Start: starts(in.StartVerifications.Value()), IdempotencyKey: idempotencyKey(in.IdempotencyKey), Locale: text(in.Locale),
 	}
 }
 
@@ -89,7 +89,7 @@ func updateInput(in graph.SignUpUpdateInput) signup.Input {
 		EmailAddress: text(in.EmailAddress), PhoneNumber: text(in.PhoneNumber), Username: text(in.Username),
 		Password: text(in.Password), FirstName: text(in.FirstName), LastName: text(in.LastName),
 		LegalAccepted: consent(in.LegalAccepted), UnsafeMetadata: metadata(in.UnsafeMetadata),
-		Start: starts(in.StartVerifications.Value()), IdempotencyKey: idempotencyKey(in.IdempotencyKey),
+		Start: starts(in.StartVerifications.Value()), IdempotencyKey: idempotencyKey(in.IdempotencyKey), Locale: text(in.Locale),
 	}
 	for _, f := range in.Clear.Value() {
 		if a, ok := engine.ParseAttribute(string(f)); ok {

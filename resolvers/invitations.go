@@ -60,7 +60,7 @@ func invitationInput(in graph.InvitationCreateInput) signup.InvitationInput {
 	return signup.InvitationInput{
 		Input: signup.Input{
 			EmailAddress: text(in.EmailAddress), PhoneNumber: text(in.PhoneNumber), Username: text(in.Username),
-			FirstName: text(in.FirstName), LastName: text(in.LastName),
+			FirstName: text(in.FirstName), LastName: text(in.LastName), Locale: text(in.Locale),
 		},
 		PublicMetadata: metadata(in.PublicMetadata), ExpiresIn: expiry(in.ExpiresInSeconds.Value()),
 		RedirectURL: value(in.RedirectURL), SendEmail: value(in.SendEmail),

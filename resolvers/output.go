@@ -93,7 +93,7 @@ func signUp(s *signup.SignUp) *graph.SignUp {
 		UnsafeMetadata: object(s.UnsafeMetadata),
 		CreatedUserID:  orNil(s.CreatedUserID), CreatedSessionID: orNil(s.CreatedSession),
 		CreatedAt: s.CreatedAt, AbandonAt: s.AbandonAt, AwaitsOwner: s.AwaitsOwner,
-		Revision: int(s.Revision), SettingsVersion: int(s.SettingsVersion),
+		Revision: int(s.Revision), SettingsVersion: int(s.SettingsVersion), Locale: orNil(s.Locale),
 	}
 	if provider := s.Values[engine.ExternalAccount].Text; provider != "" {
 		g.ExternalAccount = &graph.SignUpExternalAccount{Provider: provider}

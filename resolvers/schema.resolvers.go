@@ -55,7 +55,7 @@ func (r *mutationResolver) SignUpVerificationCheck(ctx context.Context, input gr
 
 // SessionVerificationStart is the resolver for the sessionVerificationStart field.
 func (r *mutationResolver) SessionVerificationStart(ctx context.Context, input graph.SessionVerificationStartInput) (*graph.SessionVerificationStartPayload, error) {
-	c, err := r.Service.StartSession(ctx, PrincipalOf(ctx), input.Identifier)
+	c, err := r.Service.StartSession(ctx, PrincipalOf(ctx), input.Identifier, text(input.Locale))
 	if err != nil {
 		return nil, err
 	}

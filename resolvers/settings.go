@@ -130,7 +130,8 @@ func instanceSettings(s signup.InstanceSettings, callbackURL func(provider strin
 		DefaultCountry: orNil(s.DefaultCountry), TestMode: s.TestMode, AllowedOrigins: s.AllowedOrigins, AllowedRedirects: s.AllowedRedirects,
 		SignUpLifetimeSeconds: s.SignUpLifetimeSeconds, SessionLifetimeSeconds: s.SessionLifetimeSeconds,
 		CodeLifetimeSeconds: s.CodeLifetimeSeconds, ResendIntervalSeconds: s.ResendIntervalSeconds, InvitationLifetimeSeconds: s.InvitationLifetimeSeconds,
-		Warnings: []graph.SettingsWarning{}, UpdatedAt: s.UpdatedAt, UpdatedBy: s.UpdatedBy,
+		DefaultLocale: s.DefaultLocale,
+		Warnings:      []graph.SettingsWarning{}, UpdatedAt: s.UpdatedAt, UpdatedBy: s.UpdatedBy,
 	}
 	for _, strategy := range s.EmailAddress.Strategies {
 		g.EmailAddress.Strategies = append(g.EmailAddress.Strategies, graph.VerificationStrategy(strategy))

@@ -24,6 +24,7 @@ func settingsPatch(in graph.InstanceSettingsUpdateInput) signup.SettingsPatch {
 		SignUpLifetimeSeconds: in.SignUpLifetimeSeconds.Value(), SessionLifetimeSeconds: in.SessionLifetimeSeconds.Value(),
 		CodeLifetimeSeconds: in.CodeLifetimeSeconds.Value(), ResendIntervalSeconds: in.ResendIntervalSeconds.Value(),
 		InvitationLifetimeSeconds: in.InvitationLifetimeSeconds.Value(),
+		DefaultLocale:             in.DefaultLocale.Value(),
 	}
 	p.ChangedBy = in.ChangedBy.Value()
 	if v := in.ExpectedVersion.Value(); v != nil {

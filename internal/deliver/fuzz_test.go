@@ -34,12 +34,12 @@ func FuzzMessage(f *testing.F) {
 			t.Errorf("%q has no line of its own", link)
 		}
 		page := w.emailHTML()
-		_, rest, _ := strings.Cut(page, `<a href="`)
+		_, rest, _ := strings.Cut(page, `<a class="button" href="`)
 		target, _, _ := strings.Cut(rest, `"`)
 		if got, err := url.PathUnescape(html.UnescapeString(target)); err != nil || got != unescaped(t, link) {
 			t.Errorf("the button of %q leads to %q", link, target)
 		}
-		if strings.Count(page, "<a ") != 1 || strings.Count(page, "<p") != strings.Count(wordingOf(linkMessage(), testTime).emailHTML(), "<p") {
+		if strings.Count(page, "<a ") != 2 || strings.Count(page, "<p") != strings.Count(wordingOf(linkMessage(), testTime).emailHTML(), "<p") {
 			t.Errorf("markup was added: %s", page)
 		}
 		sender := &SMTP{from: &mail.Address{Address: "noreply@acme.example"}}
@@ -60,7 +60,7 @@ func FuzzMessage(f *testing.F) {
 		if err != nil || !slices.Equal(strings.Fields(subject), strings.Fields(w.Subject)) {
 			t.Errorf("subject %q, want %q: %v", subject, w.Subject, err)
 		}
-		if len(parsed.Header) != 8 {
+		if len(parsed.Header) != 9 {
 			t.Errorf("header %v", parsed.Header)
 		}
 	})

@@ -3,10 +3,12 @@ package deliver
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"mime"
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +27,7 @@ type Outbox struct {
 	now     func() time.Time
 	mu      sync.Mutex
 	entries []OutboxEntry // oldest first
+	kept    int           // how many there were
 }
 
 // OutboxEntry is a message as the outbox shows it.
@@ -35,6 +38,13 @@ type OutboxEntry struct {
 	Link    string         `json:"link"` // empty for a message with nothing but a code
 	Text    string         `json:"text"` // the plain text as it would have been sent
 	At      time.Time      `json:"at"`
+
+	Language string `json:"language"`
+	Subject  string `json:"subject"` // empty for a text message, as is HTML
+	HTML     string `json:"html"`
+
+	// Number tells the entries of one outbox apart; the first has 1.
+	Number int `json:"-"`
 }
 
 // NewOutbox returns an empty Outbox that reads the time from now, or from the
@@ -59,12 +69,13 @@ func (o *Outbox) Deliver(ctx context.Context, m signup.Message) error {
 	if err := check(m, now); err != nil {
 		return err
 	}
-	entry := OutboxEntry{To: m.To, Channel: m.Channel, Code: m.Code, Link: m.Link, At: now.UTC()}
+	w := wordingOf(m, now)
+	entry := OutboxEntry{To: m.To, Channel: m.Channel, Code: m.Code, Link: m.Link, Language: w.Language, At: now.UTC()}
 	switch m.Channel {
 	case signup.ChannelEmail:
-		entry.Text = wordingOf(m, now).emailText()
+		entry.Text, entry.Subject, entry.HTML = w.emailText(), w.Subject, w.emailHTML()
 	case signup.ChannelSMS:
-		entry.Text = wordingOf(m, now).smsText()
+		entry.Text = w.smsText()
 	default:
 		return ErrNoSender
 	}
@@ -73,6 +84,8 @@ func (o *Outbox) Deliver(ctx context.Context, m signup.Message) error {
 	if len(o.entries) == outboxLimit {
 		o.entries = slices.Delete(o.entries, 0, 1)
 	}
+	o.kept++
+	entry.Number = o.kept
 	o.entries = append(o.entries, entry)
 	return nil
 }
@@ -106,6 +119,7 @@ func (o *Outbox) Handler(allowedHosts ...string) http.Handler {
 	delete(hosts, "")
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /dev/outbox", o.serveList)
+	mux.HandleFunc("GET /dev/outbox/mails/{number}", o.serveMail)
 	mux.HandleFunc("GET /dev/outbox/style.css", serveStyle)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setOutboxHeaders(w.Header())
@@ -125,7 +139,7 @@ func hostname(hostport string) string {
 }
 
 func setOutboxHeaders(h http.Header) {
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -151,6 +165,22 @@ func (o *Outbox) serveList(w http.ResponseWriter, r *http.Request) {
 		Limit   int
 		Entries []OutboxEntry
 	}{to, outboxLimit, entries})
+}
+
+// serveMail shows a mail as its reader sees it, in a frame of the page. It has an
+// address of its own, since what stands in a page is bound by the page's policy, and
+// mails bring their style with them. Their own policy allows that and nothing else.
+func (o *Outbox) serveMail(w http.ResponseWriter, r *http.Request) {
+	number, _ := strconv.Atoi(r.PathValue("number")) // none has 0
+	for _, e := range o.Entries("") {
+		if e.Number == number && e.HTML != "" {
+			w.Header().Set("Content-Security-Policy", "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'")
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = io.WriteString(w, e.HTML) // fails only if the client has gone
+			return
+		}
+	}
+	http.NotFound(w, r)
 }
 
 // prefersJSON reports whether an Accept header names JSON before HTML.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -71,7 +72,7 @@ func TestOutboxJSON(t *testing.T) {
 			t.Fatalf("not newest first: %v", list)
 		}
 		sms := list[1]
-		if len(sms) != 6 || sms["to"] != "+12025550142" || sms["channel"] != "SMS" || sms["link"] != "" ||
+		if len(sms) != 9 || sms["language"] != "en" || sms["subject"] != "" || sms["html"] != "" || sms["to"] != "+12025550142" || sms["channel"] != "SMS" || sms["link"] != "" ||
 			sms["text"] != "000001 is your Acme verification code. It expires in 10 minutes. If this was not you, ignore this message." ||
 			sms["at"] != "2026-03-29T01:59:02Z" {
 			t.Errorf("entry %v", sms)
@@ -84,7 +85,7 @@ func TestOutboxJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := jsonEntries(t, request(o, "GET", "/dev/outbox?format=json"))
-	if link := list[1]; link["link"] != testLink || link["code"] != "731946" || link["text"] != wordingOf(linkMessage(), testTime).emailText() {
+	if link := list[1]; link["link"] != testLink || link["subject"] != "Confirm your email address for Acme" || link["html"] != wordingOf(linkMessage(), testTime).emailHTML() || link["code"] != "731946" || link["text"] != wordingOf(linkMessage(), testTime).emailText() {
 		t.Errorf("link: %v", link)
 	}
 	if invitation := list[0]; invitation["link"] != testLink || invitation["code"] != "" {
@@ -173,6 +174,45 @@ func TestOutboxLinks(t *testing.T) {
 	}
 }
 
+// A mail is shown as its reader sees it, in a frame that runs nothing and can do
+// nothing but open links beside itself; text messages are text.
+func TestOutboxShowsMails(t *testing.T) {
+	o := NewOutbox(testClock)
+	for _, m := range everyMessage() {
+		if err := o.Deliver(t.Context(), in("es", m)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page := request(o, "GET", "/dev/outbox").Body.String()
+	for i, m := range everyMessage() {
+		path := fmt.Sprintf("/dev/outbox/mails/%d", i+1)
+		w := request(o, "GET", path)
+		if m.Channel == signup.ChannelSMS {
+			if w.Code != 404 || strings.Contains(page, path+`"`) {
+				t.Errorf("%s: a text message is shown as a mail: %d", path, w.Code)
+			}
+			continue
+		}
+		frame := regexp.MustCompile(`<iframe src="` + path + `" title="[^"]+" sandbox="allow-popups allow-popups-to-escape-sandbox" loading="lazy"></iframe>`)
+		if !frame.MatchString(page) {
+			t.Errorf("no frame of %s in\n%s", path, page)
+		}
+		policy := w.Header().Get("Content-Security-Policy")
+		if w.Code != 200 || w.Body.String() != wordingOf(in("es", m), testTime).emailHTML() || w.Header().Get("Content-Type") != "text/html; charset=utf-8" ||
+			policy != "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'" {
+			t.Errorf("%s: %d %v\n%s", path, w.Code, w.Header(), w.Body)
+		}
+		if w := request(o, "GET", path, "Host", "evil.example"); w.Code != http.StatusMisdirectedRequest || strings.Contains(w.Body.String(), "Acme") {
+			t.Errorf("%s for another host: %d", path, w.Code)
+		}
+	}
+	for _, path := range []string{"0", "-1", "99", "x", ""} {
+		if w := request(o, "GET", "/dev/outbox/mails/"+path); w.Code != 404 {
+			t.Errorf("%q: %d", path, w.Code)
+		}
+	}
+}
+
 func TestOutboxHeaders(t *testing.T) {
 	o := filledOutbox(t)
 	for _, w := range []*httptest.ResponseRecorder{
@@ -180,7 +220,7 @@ func TestOutboxHeaders(t *testing.T) {
 		request(o, "GET", "/dev/outbox/style.css"), request(o, "GET", "/dev/outbox", "Host", "evil.example"),
 	} {
 		h := w.Header()
-		if h.Get("Content-Security-Policy") != "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'" ||
+		if h.Get("Content-Security-Policy") != "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'" ||
 			h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Cache-Control") != "no-store" || h.Get("Referrer-Policy") != "no-referrer" ||
 			h.Get("Cross-Origin-Resource-Policy") != "same-origin" {
 			t.Errorf("headers %v", h)

@@ -138,6 +138,7 @@ func (s *SMTP) compose(m signup.Message, now time.Time) (*gomail.Msg, error) {
 	// The library's own id would give away the name of this machine.
 	msg.SetMessageIDWithValue(rand.Text() + "@" + domainOf(s.from.Address))
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no vacation notices, please
+	msg.SetGenHeader("Content-Language", w.Language)
 	msg.SetBodyString(gomail.TypeTextPlain, w.emailText()+"\n")
 	msg.AddAlternativeString(gomail.TypeTextHTML, w.emailHTML())
 	if len(msg.GetFrom()) != 1 || len(msg.GetTo()) != 1 {

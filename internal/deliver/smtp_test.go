@@ -118,10 +118,7 @@ func TestSMTPDeliversEveryPurpose(t *testing.T) {
 	server := startMailServer(t, mailServerOptions{})
 	sender := newSMTP(t, SMTPConfig{Addr: server.addr, TLS: TLSNone})
 	var sent []signup.Message
-	for _, m := range everyMessage() {
-		if m.Channel != signup.ChannelEmail {
-			continue
-		}
+	for _, m := range everyMail() {
 		sent = append(sent, m)
 		for _, link := range []string{
 			longLink(2048), "https://signup.example/?a=" + strings.Repeat("=3D", 200), "https://signup.example/" + strings.Repeat(".", 600),
@@ -140,8 +137,9 @@ func TestSMTPDeliversEveryPurpose(t *testing.T) {
 	for i, got := range server.mails() {
 		m, want := sent[i], wordingOf(sent[i], testTime)
 		header, text, page := parts(t, got.data)
-		if header.Get("Subject") != want.Subject || text != want.emailText()+"\n" || strings.TrimSpace(page) != strings.TrimSpace(want.emailHTML()) {
-			t.Errorf("%s: subject %q\ntext %q\nHTML %q", m.Purpose, header.Get("Subject"), text, page)
+		subject, err := new(mime.WordDecoder).DecodeHeader(header.Get("Subject"))
+		if err != nil || subject != want.Subject || header.Get("Content-Language") != m.Language || text != want.emailText()+"\n" || strings.TrimSpace(page) != strings.TrimSpace(want.emailHTML()) {
+			t.Errorf("%s in %s: subject %q, language %q\ntext %q\nHTML %q", m.Purpose, m.Language, subject, header.Get("Content-Language"), text, page)
 		}
 		if m.Link != "" && !strings.Contains(text, "\n"+m.Link+"\n") {
 			t.Errorf("%s: the link has no line of its own in %q", m.Purpose, text)
@@ -162,10 +160,7 @@ func TestSMTPDeliversEveryPurpose(t *testing.T) {
 func TestSMTPHeadersGiveNothingAway(t *testing.T) {
 	server := startMailServer(t, mailServerOptions{})
 	sender := newSMTP(t, SMTPConfig{Addr: server.addr, TLS: TLSNone})
-	for _, m := range everyMessage() {
-		if m.Channel != signup.ChannelEmail {
-			continue
-		}
+	for _, m := range everyMail() {
 		if err := sender.Deliver(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}

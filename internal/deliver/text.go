@@ -2,9 +2,7 @@ package deliver
 
 import (
 	"embed"
-	"fmt"
 	htmltemplate "html/template"
-	"math"
 	"strings"
 	texttemplate "text/template"
 	"time"
@@ -22,77 +20,67 @@ var (
 
 // kind is what messages of one purpose have and look like.
 type kind struct {
-	template   string // the names of its templates without their endings
-	subject    string // %s is the application's name
+	texts      string // what the names of its texts begin with
 	code, link bool   // has one; a message with a link goes by mail
 }
 
 var kinds = map[signup.Purpose]kind{
-	signup.PurposeCode:       {template: "code", subject: "Your %s verification code", code: true},
-	signup.PurposeLink:       {template: "link", subject: "Confirm your email address for %s", code: true, link: true},
-	signup.PurposeSignIn:     {template: "signin", subject: "Your %s sign-in code", code: true},
-	signup.PurposeInvitation: {template: "invitation", subject: "You are invited to %s", link: true},
+	signup.PurposeCode:       {texts: "code", code: true},
+	signup.PurposeLink:       {texts: "link", code: true, link: true},
+	signup.PurposeSignIn:     {texts: "signin", code: true},
+	signup.PurposeInvitation: {texts: "invitation", link: true},
 
-	signup.PurposeAccountExists: {template: "exists", subject: "You already have an account at %s"},
+	signup.PurposeAccountExists: {texts: "exists"},
 }
 
 // wording is what the templates know of a message. The recipient is not part of
 // it, nor anything else a person may have typed.
 type wording struct {
-	template string
-	// Subject contains neither code nor link: relays log subjects, and locked
-	// screens show them.
-	Subject string
-	AppName string
-	Code    string
-	Link    string
-	Left    string // time until code and link expire, such as "10 minutes"
+	Language, Dir string
+	AppName       string
+	Code          string
+	Link          string
+	// Subject and Preheader contain neither code nor link: relays log subjects, and
+	// locked screens show both.
+	Subject, Preheader string
+	Heading, Lead      string
+	Button, Address    string // where there is a link
+	Elsewhere          string // leads to the code of a message that has a link too
+	Valid              string // how long code and link are good for
+	Why, Ignore        string
+
+	sms string
 }
 
 // wordingOf is for messages that check has let through.
 func wordingOf(m signup.Message, now time.Time) wording {
-	k := kinds[m.Purpose]
+	language, k := languageOf(m), kinds[m.Purpose]
+	texts := catalogues[language]
+	// One pass: what is put in is not looked at again.
+	values := strings.NewReplacer("{app}", m.AppName, "{code}", m.Code, "{left}", texts.timeLeft(m.ExpireAt.Sub(now)))
+	text := func(name string) string { return values.Replace(texts[k.texts+"."+name]) }
 	return wording{
-		template: k.template, Subject: fmt.Sprintf(k.subject, m.AppName),
-		AppName: m.AppName, Code: m.Code, Link: m.Link, Left: timeLeft(m.ExpireAt.Sub(now)),
+		Language: language, Dir: texts["dir"], AppName: m.AppName, Code: m.Code, Link: m.Link,
+		Subject: text("subject"), Preheader: text("preheader"), Heading: text("heading"), Lead: text("lead"),
+		Button: text("button"), Address: text("address"), Elsewhere: text("elsewhere"),
+		Valid: text("valid"), Why: text("why"), Ignore: text("ignore"), sms: text("sms"),
 	}
 }
 
-// timeLeft is a duration as people say it, rounded, and one minute at least.
-func timeLeft(d time.Duration) string {
-	count := func(unit time.Duration, name string) string {
-		n := max(1, int(math.Round(float64(d)/float64(unit))))
-		if n != 1 {
-			name += "s"
-		}
-		return fmt.Sprintf("%d %s", n, name)
-	}
-	const day = 24 * time.Hour
-	switch {
-	case d < 2*time.Hour:
-		return count(time.Minute, "minute")
-	case d < 2*day:
-		return count(time.Hour, "hour")
-	}
-	return count(day, "day")
-}
+func (w wording) smsText() string { return w.sms }
 
-func (w wording) emailText() string { return w.text(".txt") }
-
-func (w wording) smsText() string { return w.text(".sms.txt") }
-
-func (w wording) text(ending string) string {
+func (w wording) emailText() string {
 	var b strings.Builder
-	if err := textTemplates.ExecuteTemplate(&b, w.template+ending, w); err != nil {
-		panic("deliver: " + w.template + ending + " does not fit its data") // found by any test that renders it
+	if err := textTemplates.ExecuteTemplate(&b, "mail.txt", w); err != nil {
+		panic("deliver: mail.txt does not fit its data") // found by any test that renders it
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
 func (w wording) emailHTML() string {
 	var b strings.Builder
-	if err := htmlTemplates.ExecuteTemplate(&b, w.template+".html", w); err != nil {
-		panic("deliver: " + w.template + ".html does not fit its data")
+	if err := htmlTemplates.ExecuteTemplate(&b, "mail.html", w); err != nil {
+		panic("deliver: mail.html does not fit its data")
 	}
 	return b.String()
 }

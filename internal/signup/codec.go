@@ -32,6 +32,8 @@ type stored struct {
 	Redeemed string
 	// LastCall is the fingerprint of the last mutation that changed the record.
 	LastCall string
+	// Locale is that of the person, as a language tag; "" for the instance's default.
+	Locale string
 }
 
 // completion holds the ids chosen before the conversion began.

@@ -70,12 +70,20 @@ func recordOfRefusal() stored {
 	return s
 }
 
+// recordWithLocale says how the person is to be written to, too.
+func recordWithLocale() stored {
+	s := recordOfRefusal()
+	s.Locale = "es-MX"
+	return s
+}
+
 // TestRecordOfVersion1 pins the bytes of a record: sign-ups in flight outlive
 // an update of the server.
 func TestRecordOfVersion1(t *testing.T) {
 	t.Run("before proofs from elsewhere", func(t *testing.T) { pinned(t, "testdata/record.v1.hex", fullRecord()) })
 	t.Run("with them", func(t *testing.T) { pinned(t, "testdata/record.v1.elsewhere.hex", recordFromElsewhere()) })
 	t.Run("with a refusal", func(t *testing.T) { pinned(t, "testdata/record.v1.refusal.hex", recordOfRefusal()) })
+	t.Run("with a locale", func(t *testing.T) { pinned(t, "testdata/record.v1.locale.hex", recordWithLocale()) })
 }
 
 func pinned(t *testing.T, file string, full stored) {
@@ -127,7 +135,7 @@ func TestEveryFieldIsStored(t *testing.T) {
 			}
 		}
 	}
-	full := recordOfRefusal()
+	full := recordWithLocale()
 	look("stored", reflect.ValueOf(full))
 	look("verification", reflect.ValueOf(full.Attempt.Verifications[0]))
 	look("value", reflect.ValueOf(full.Attempt.Values[0]))

@@ -244,7 +244,7 @@ func TestAttack17SharedLimitsTellNothing(t *testing.T) {
 		left := func(address string) (n int) {
 			w.clock.advance(48 * time.Hour)
 			for range 5 {
-				out, err := w.service.StartSession(t.Context(), w.as(""), address)
+				out, err := w.service.StartSession(t.Context(), w.as(""), address, signup.Text{})
 				w.must(err)
 				if len(out.Problems) > 0 {
 					t.Fatal(out.Problems)

@@ -19,7 +19,7 @@ func (c *call) decide(ctx context.Context, settings currentSettings, a *attempt,
 		startPath = startAlone
 	}
 	u := understand(c.input, settings.Settings)
-	c.metadata = u.metadata
+	c.metadata, c.locale = u.metadata, u.locale
 	u.problems = append(u.problems, u.judgePassword(settings.Settings, a.Attempt)...)
 	u.problems = append(u.problems, u.judge(settings.Settings, a.Attempt)...)
 	u.problems = append(u.problems, c.turnedAway...)

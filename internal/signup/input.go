@@ -44,6 +44,9 @@ type Input struct {
 	BotToken string `json:"-"`
 	// IdempotencyKey is empty where none was given.
 	IdempotencyKey string
+	// Locale is the language (BCP 47) that the person is to be written to in; null is the
+	// instance's default. Left out on creation, it is what Accept-Language says.
+	Locale Text `json:",omitzero"`
 }
 
 // maxMetadata bounds each metadata object, as JSON.
@@ -69,7 +72,8 @@ type understood struct {
 	command  engine.Command
 	problems []Problem
 	password string
-	metadata []byte // nil: unchanged
+	metadata []byte  // nil: unchanged
+	locale   *string // nil: unchanged
 }
 
 // understand brings every value of the input to its canonical form. Values for
@@ -101,6 +105,7 @@ func understand(in Input, settings Settings) understood {
 		u.command.Changes[a] = engine.Change{Kind: engine.Clear}
 	}
 	u.attach(in.UnsafeMetadata)
+	u.speak(in.Locale)
 	u.problems = append(u.problems, checkKey(in.IdempotencyKey)...)
 	return u
 }

@@ -87,12 +87,14 @@ func TestNonsense(t *testing.T) {
 			TOO_LONG - unsafeMetadata`},
 		{"metadata that is no JSON", signup.Input{UnsafeMetadata: map[string]any{"note": math.NaN()}}, `
 			INVALID_FORMAT - unsafeMetadata`},
+		{"a locale that is none", signup.Input{Locale: given("Spanish, please")}, `
+			INVALID_FORMAT - locale`},
 		{"a key of 200 characters", signup.Input{IdempotencyKey: strings.Repeat("k", 200)}, `
 			TOO_LONG - idempotencyKey`},
 		{"all at once", signup.Input{
 			EmailAddress: given("jane"), PhoneNumber: given("+1 900 234 5678"), Username: given("ab"), Password: given("short"),
 			FirstName: given(" "), LastName: given("Doe\x00"), LegalAccepted: yes(), UnsafeMetadata: map[string]any{"note": huge},
-			Start: starts("NONSENSE"), IdempotencyKey: strings.Repeat("k", 129),
+			Start: starts("NONSENSE"), IdempotencyKey: strings.Repeat("k", 129), Locale: given(""),
 		}, `
 			INVALID_FORMAT EMAIL_ADDRESS emailAddress
 			UNSUPPORTED_NUMBER PHONE_NUMBER phoneNumber
@@ -101,6 +103,7 @@ func TestNonsense(t *testing.T) {
 			EMPTY FIRST_NAME firstName
 			INVALID_CHARACTER LAST_NAME lastName
 			TOO_LONG - unsafeMetadata
+			INVALID_FORMAT - locale
 			TOO_LONG - idempotencyKey
 			STRATEGY_NOT_AVAILABLE - startVerifications.0`},
 	}

@@ -62,6 +62,7 @@ func (s *Service) Invite(ctx context.Context, p Principal, in InvitationInput) (
 	}
 	invitation.ID, invitation.Instance = invitationPrefix+RandomText(idLength), p.Instance.ID
 	email := invitation.Values[engine.EmailAddress]
+	locale, _ := localeOf(in.Locale, Principal{}) // was read above; the caller's own language is not the guest's
 	if in.SendEmail {
 		budgets := messageBudgets(p.Instance.ID, settings.SendingLimits, engine.EmailAddress, email.Key)
 		if problem, err := s.takeAll(ctx, budgets, inputPath("sendEmail"), engine.EmailAddress); err != nil || problem != nil {
@@ -78,6 +79,7 @@ func (s *Service) Invite(ctx context.Context, p Principal, in InvitationInput) (
 	if in.SendEmail {
 		out.Problems = s.sendInvitation(ctx, Message{
 			Channel: ChannelEmail, Purpose: PurposeInvitation, To: email.Text, Link: out.URL, AppName: settings.AppName, ExpireAt: invitation.ExpireAt,
+			Language: settings.languageFor(locale),
 		})
 	}
 	return out, nil

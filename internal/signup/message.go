@@ -44,6 +44,7 @@ type Message struct {
 	// 2,048 bytes, or empty, see Purpose. It is as secret as the code.
 	Link     string
 	AppName  string    // from the instance's settings
+	Language string    // one of Languages
 	ExpireAt time.Time // code and link are worthless from this moment on
 }
 

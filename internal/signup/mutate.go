@@ -103,6 +103,8 @@ type call struct {
 
 	// metadata is what the input attaches, as JSON; nil where it does not.
 	metadata []byte
+	// locale is the one that the input names; nil where it does not.
+	locale *string
 }
 
 func (c *call) key() AttemptKey {
@@ -147,6 +149,7 @@ func (c *call) create(ctx context.Context) (Outcome, error) {
 		now := s.now()
 		fresh := attempt{key: c.key()}
 		fresh.key.ID = attemptID(c.principal.Client, RandomText(attemptTail))
+		fresh.Locale = acceptedLanguage(c.principal.AcceptLanguage)
 		fresh.Attempt = engine.Attempt{CreatedAt: now, AbandonAt: now.Add(time.Duration(settings.SignUpLifetimeSeconds) * time.Second)}
 		if c.turnedAway, err = c.admit(ctx, &fresh, now); err != nil {
 			return Outcome{}, err
@@ -323,7 +326,7 @@ func (c *call) tryChange(ctx context.Context) (Outcome, error) {
 		}
 		return s.answer(ctx, current, settings, problems)
 	}
-	if !d.Changed && !current.noted && !d.Convert && !c.changesMetadata(current) && d.Verdict.Equal(current.Verdict) && c.memoryKey == "" {
+	if !d.Changed && !current.noted && !d.Convert && !c.changesMetadata(current) && !c.changesLocale(current) && d.Verdict.Equal(current.Verdict) && c.memoryKey == "" {
 		return s.answer(ctx, current, settings, problems)
 	}
 	c.apply(&current, d, settings, now)
@@ -368,6 +371,9 @@ func (c *call) apply(a *attempt, d engine.Decision, settings currentSettings, no
 	}
 	if c.metadata != nil && len(d.Problems) == 0 {
 		a.UnsafeMetadata = c.metadata
+	}
+	if c.locale != nil && len(d.Problems) == 0 {
+		a.Locale = *c.locale
 	}
 	if !d.Convert {
 		return

@@ -28,6 +28,9 @@ type Principal struct {
 	// replaced it. It is good for one thing: to hear again the answer to the call
 	// that did.
 	Stale bool
+	// AcceptLanguage is the header of that name, unread; it counts where a person's
+	// locale is not given.
+	AcceptLanguage string
 	// FromCookie: the token came as a cookie, which browsers send unasked.
 	FromCookie bool
 }
@@ -47,7 +50,7 @@ func (p Principal) mustBeClient() error {
 
 // asNewClient returns the caller as a client of its own that nobody knows yet.
 func (p Principal) asNewClient() Principal {
-	return Principal{Instance: p.Instance, Client: clientPrefix + RandomText(idLength)}
+	return Principal{Instance: p.Instance, Client: clientPrefix + RandomText(idLength), AcceptLanguage: p.AcceptLanguage}
 }
 
 // CookieName is the name of the client's cookie at an instance.

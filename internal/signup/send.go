@@ -19,7 +19,7 @@ func (c *call) send(ctx context.Context, a *attempt, sends []engine.Send, settin
 		if isTestAddress(settings.Settings, send.Attribute, send.Address.Key) {
 			continue
 		}
-		if err := s.deliver(ctx, *a, send, settings.AppName); err != nil {
+		if err := s.deliver(ctx, *a, send, settings.Settings); err != nil {
 			s.log.ErrorContext(ctx, "message not delivered", "sign_up", a.key.ID, "strategy", string(send.Strategy), "error", err)
 			problems = append(problems, undelivered(send, c.name))
 			s.noteUndelivered(ctx, a, send, c.remembering(a.key.ID, before)(problems))
@@ -28,7 +28,7 @@ func (c *call) send(ctx context.Context, a *attempt, sends []engine.Send, settin
 	return problems
 }
 
-func (s *Service) deliver(ctx context.Context, a attempt, send engine.Send, appName string) error {
+func (s *Service) deliver(ctx context.Context, a attempt, send engine.Send, settings Settings) error {
 	// The code is stored as sent: it goes out even if the caller has left.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
 	defer cancel()
@@ -36,7 +36,8 @@ func (s *Service) deliver(ctx context.Context, a attempt, send engine.Send, appN
 		Key: send.Address.Key, Nonce: send.Nonce, Generation: send.Generation,
 	})
 	message := Message{
-		Channel: channelOf(send.Attribute), Purpose: PurposeCode, To: send.Address.Text, Code: code, AppName: appName, ExpireAt: send.ExpireAt,
+		Channel: channelOf(send.Attribute), Purpose: PurposeCode, To: send.Address.Text, Code: code, AppName: settings.AppName, ExpireAt: send.ExpireAt,
+		Language: settings.languageFor(a.Locale),
 	}
 	switch v := a.Attempt.Verifications[send.Attribute]; {
 	case v == nil:

@@ -226,7 +226,7 @@ func TestMessagesAreOneCallOfTheBudgets(t *testing.T) {
 		<-answered // which comes first
 		return refused
 	})
-	challenge, err := p.StartSession(t.Context(), w.as(""), janesPhone)
+	challenge, err := p.StartSession(t.Context(), w.as(""), janesPhone, signup.Text{})
 	close(answered)
 	p.Wait()
 	if err != nil || len(challenge.Problems) > 0 || asked != 2 || w.mail.sentTo(janesPhone) != before {

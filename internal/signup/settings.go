@@ -46,6 +46,9 @@ type Settings struct {
 	CodeLifetimeSeconds       int      `json:"codeLifetimeSeconds"`
 	ResendIntervalSeconds     int      `json:"resendIntervalSeconds"`
 	InvitationLifetimeSeconds int      `json:"invitationLifetimeSeconds"`
+	// DefaultLocale is the language, one of Languages, of messages to people who ask for
+	// none that we know.
+	DefaultLocale string `json:"defaultLocale"`
 }
 
 // FieldSettings are those of a field that is given or not.
@@ -185,6 +188,7 @@ func DefaultSettings() Settings {
 		SessionLifetimeSeconds: int((7 * 24 * time.Hour).Seconds()),
 		CodeLifetimeSeconds:    int(engine.CodeLifetime.Seconds()), ResendIntervalSeconds: int(engine.ResendInterval.Seconds()),
 		InvitationLifetimeSeconds: int((30 * 24 * time.Hour).Seconds()),
+		DefaultLocale:             Languages[0],
 	}
 }
 

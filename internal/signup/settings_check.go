@@ -65,6 +65,9 @@ func (s Settings) Check() []Problem {
 	if c := s.DefaultCountry; c != "" && !identifier.IsRegion(c) {
 		refuse(CodeInvalidFormat, "defaultCountry", "Must be the code of a country, two letters such as US.")
 	}
+	if !slices.Contains(Languages, s.DefaultLocale) {
+		refuse(CodeInvalidFormat, "defaultLocale", "Must be a language that messages are written in: "+strings.Join(Languages, ", ")+".")
+	}
 	if len(s.AllowedOrigins) > 100 {
 		refuse(CodeOutOfRange, "allowedOrigins", "Must be at most 100 origins.")
 	}

@@ -37,6 +37,7 @@ type SettingsPatch struct {
 	CodeLifetimeSeconds       *int                `json:"codeLifetimeSeconds"`
 	ResendIntervalSeconds     *int                `json:"resendIntervalSeconds"`
 	InvitationLifetimeSeconds *int                `json:"invitationLifetimeSeconds"`
+	DefaultLocale             *string             `json:"defaultLocale"`
 }
 
 type FieldPatch struct {
@@ -165,6 +166,7 @@ func (s Settings) Apply(p SettingsPatch) Settings {
 	set(&s.CodeLifetimeSeconds, p.CodeLifetimeSeconds)
 	set(&s.ResendIntervalSeconds, p.ResendIntervalSeconds)
 	set(&s.InvitationLifetimeSeconds, p.InvitationLifetimeSeconds)
+	set(&s.DefaultLocale, p.DefaultLocale)
 	return s
 }
 

@@ -37,7 +37,7 @@ func TestDefaultSettingsWork(t *testing.T) {
 		`"restrictions":{"allowlist":[],"blocklist":[]},"botProtection":{"provider":"NONE","siteKey":"","sealedSecret":""},"enumerationProtection":false,` +
 		`"sendingLimits":{"perAddressPerHour":5,"emailsPerDay":100000,"textMessagesPerDay":5000,"textMessagesPerRangePerHour":60},` +
 		`"defaultCountry":"","testMode":false,"allowedOrigins":[],"allowedRedirects":[],"signUpLifetimeSeconds":86400,"sessionLifetimeSeconds":604800,` +
-		`"codeLifetimeSeconds":600,"resendIntervalSeconds":30,"invitationLifetimeSeconds":2592000}`
+		`"codeLifetimeSeconds":600,"resendIntervalSeconds":30,"invitationLifetimeSeconds":2592000,"defaultLocale":"en"}`
 	if got := text(t, s); got != want {
 		t.Errorf("they are\n%s\nwant\n%s", got, want)
 	}
@@ -64,6 +64,7 @@ func TestPatchChangesWhatItNames(t *testing.T) {
 		"sendingLimits.perAddressPerHour": "6", "sendingLimits.emailsPerDay": "7", "sendingLimits.textMessagesPerDay": "8",
 		"sendingLimits.textMessagesPerRangePerHour": "9",
 		"codeLifetimeSeconds":                       "300", "resendIntervalSeconds": "60", "invitationLifetimeSeconds": "86400",
+		"defaultLocale":           `"es"`,
 		"emailAddress.strategies": `["EMAIL_LINK"]`,
 		"password.rejectCommon":   "false", "password.rejectContext": "false", "password.rejectBreached": "true",
 		"botProtection.provider": `"HCAPTCHA"`, "botProtection.siteKey": `"site-key"`,
@@ -90,7 +91,7 @@ func TestPatchChangesWhatItNames(t *testing.T) {
 			}
 		})
 	}
-	if n := len(leaves(t, signup.DefaultSettings())); n != 56 { // the providers have a test of their own
+	if n := len(leaves(t, signup.DefaultSettings())); n != 57 { // the providers have a test of their own
 		t.Errorf("there are %d settings; is each tested?", n)
 	}
 	defaults := signup.DefaultSettings()
@@ -180,6 +181,9 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		{`{"legalConsent": {"documentUrl": "https://user:pass@example.com/"}}`, "INVALID_FORMAT legalConsent.documentUrl"},
 		{`{"defaultCountry": "DEU"}`, "INVALID_FORMAT defaultCountry"},
 		{`{"defaultCountry": "1"}`, "INVALID_FORMAT defaultCountry"},
+		{`{"defaultLocale": ""}`, "INVALID_FORMAT defaultLocale"},
+		{`{"defaultLocale": "de"}`, "INVALID_FORMAT defaultLocale"},
+		{`{"defaultLocale": "es-MX"}`, "INVALID_FORMAT defaultLocale"},
 		{`{"allowedOrigins": ["https://example.com/"]}`, "INVALID_FORMAT allowedOrigins.0"},
 		{`{"allowedOrigins": ["https://example.com", "https://EXAMPLE.com"]}`, "INVALID_FORMAT allowedOrigins.1"},
 		{`{"allowedOrigins": ["null"]}`, "INVALID_FORMAT allowedOrigins.0"},
@@ -208,7 +212,7 @@ func TestSettingsThatAreTaken(t *testing.T) {
 	for _, p := range []string{
 		`{}`, `{"username": {"minLength": 64, "maxLength": 64}}`, `{"password": {"minLength": 64, "maxLength": 64}}`,
 		`{"signUpLifetimeSeconds": 60, "sessionLifetimeSeconds": 60}`, `{"signUpLifetimeSeconds": 604800, "sessionLifetimeSeconds": 34560000}`,
-		`{"appName": "` + strings.Repeat("ä", 60) + `"}`, `{"defaultCountry": "de"}`, `{"defaultCountry": ""}`,
+		`{"appName": "` + strings.Repeat("ä", 60) + `"}`, `{"defaultCountry": "de"}`, `{"defaultCountry": ""}`, `{"defaultLocale": "es"}`,
 		`{"legalConsent": {"documentUrl": ""}}`, `{"allowedOrigins": []}`, `{"allowedOrigins": ["http://localhost:3000", "https://app.example.com"]}`,
 		`{"codeLifetimeSeconds": 60, "resendIntervalSeconds": 10, "invitationLifetimeSeconds": 60}`, `{"codeLifetimeSeconds": 90, "resendIntervalSeconds": 90}`,
 		`{"codeLifetimeSeconds": 3600, "resendIntervalSeconds": 600, "invitationLifetimeSeconds": 31536000}`,

@@ -52,8 +52,9 @@ func (c sessionChallenge) code(k *Keys) string {
 }
 
 // StartSession has a code sent to an email address or a phone number, if a user
-// has verified it. The message goes out after the answer.
-func (s *Service) StartSession(ctx context.Context, p Principal, address string) (SessionChallenge, error) {
+// has verified it. The message goes out after the answer, in the language of locale,
+// which is read as Input.Locale is.
+func (s *Service) StartSession(ctx context.Context, p Principal, address string, locale Text) (SessionChallenge, error) {
 	p, minted, err := asReturning(p)
 	if err != nil {
 		return SessionChallenge{}, err
@@ -62,9 +63,14 @@ func (s *Service) StartSession(ctx context.Context, p Principal, address string)
 	if err != nil {
 		return SessionChallenge{}, err
 	}
+	spoken, problem := localeOf(locale, p)
+	problems := list(problem)
 	who, text, ok := addressOf(address, settings.DefaultCountry)
 	if !ok {
-		return SessionChallenge{Problems: []Problem{{Code: CodeInvalidFormat, Field: inputPath("identifier"), Message: "This is neither an email address nor a phone number."}}}, nil
+		problems = append(problems, Problem{Code: CodeInvalidFormat, Field: inputPath("identifier"), Message: "This is neither an email address nor a phone number."})
+	}
+	if len(problems) > 0 {
+		return SessionChallenge{Problems: problems}, nil
 	}
 	a, _ := engine.ParseAttribute(who.Kind)
 	if len(s.can.Strategies(a)) == 0 {
@@ -107,6 +113,7 @@ func (s *Service) StartSession(ctx context.Context, p Principal, address string)
 		handedOver = true
 		s.deliverLater(ctx, Message{
 			Channel: channelOf(a), Purpose: PurposeSignIn, To: text, Code: challenge.code(s.keys), AppName: settings.AppName, ExpireAt: challenge.ExpireAt,
+			Language: settings.languageFor(spoken),
 		}, budgets...)
 	default:
 		handedOver = true

@@ -242,7 +242,7 @@ func TestWhatCannotGetACode(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			sent := len(w.mail.all())
-			out, err := test.service.StartSession(t.Context(), w.as(""), test.address)
+			out, err := test.service.StartSession(t.Context(), w.as(""), test.address, signup.Text{})
 			w.must(err)
 			test.service.Wait()
 			if len(out.Problems) != 1 || out.Problems[0].Code != test.want || out.Problems[0].Message == "" || out.ID != "" || out.ClientToken != "" || len(w.mail.all()) != sent {

@@ -128,7 +128,7 @@ func TestAskingForACodeWithAStoreDown(t *testing.T) {
 		sent := len(w.mail.all())
 		p := w.failing(port, refused)
 		for _, address := range []string{"jane@example.com", "nobody@example.com"} {
-			out, err := p.StartSession(t.Context(), w.as(""), address)
+			out, err := p.StartSession(t.Context(), w.as(""), address, signup.Text{})
 			p.Wait()
 			wantCode(t, err, "UNAVAILABLE")
 			if out.ID != "" || out.ClientToken != "" || len(w.mail.all()) != sent {

@@ -61,7 +61,7 @@ func (c *client) comeBack(proof signup.SessionProof) signup.SessionOutcome {
 // challenge.
 func (c *client) askForCode(address string) signup.SessionChallenge {
 	c.Helper()
-	out, err := c.service.StartSession(c.Context(), c.principal(), address)
+	out, err := c.service.StartSession(c.Context(), c.principal(), address, signup.Text{})
 	c.must(err)
 	if out.ClientToken != "" {
 		c.token = out.ClientToken
@@ -199,7 +199,7 @@ func TestAttack03And21TokenIsReplacedAtSignIn(t *testing.T) {
 			wantCode(t, err, "UNAUTHENTICATED")
 			_, err = w.service.CreateSessionToken(t.Context(), thief, "")
 			wantCode(t, err, "UNAUTHENTICATED")
-			_, err = w.service.StartSession(t.Context(), thief, janesEmail)
+			_, err = w.service.StartSession(t.Context(), thief, janesEmail, signup.Text{})
 			wantCode(t, err, "UNAUTHENTICATED")
 			_, err = w.service.CreateSession(t.Context(), thief, byPassword(janesName, janesPassword))
 			wantCode(t, err, "UNAUTHENTICATED")
@@ -227,7 +227,7 @@ func TestBrowserWithAnOutdatedCookieStartsOver(t *testing.T) {
 	if fresh.principal().Client == browser.Client {
 		t.Error("the outdated cookie's client has another session")
 	}
-	challenge, err := w.service.StartSession(t.Context(), browser, janesEmail)
+	challenge, err := w.service.StartSession(t.Context(), browser, janesEmail, signup.Text{})
 	w.must(err)
 	w.service.Wait()
 	if p := w.as(challenge.ClientToken); p.Client == browser.Client || p.Client == "" {

@@ -75,7 +75,7 @@ func TestAttack17ChallengesLookAlike(t *testing.T) {
 		c := w.client()
 		var talk strings.Builder
 		for round := range 12 {
-			challenge, err := w.service.StartSession(t.Context(), c.principal(), address)
+			challenge, err := w.service.StartSession(t.Context(), c.principal(), address, signup.Text{})
 			w.must(err)
 			w.service.Wait()
 			fmt.Fprintln(&talk, challengeShape(t, w, challenge, err))
@@ -193,7 +193,7 @@ func TestAttack17SameWork(t *testing.T) {
 			return err
 		},
 		"code": func(address string) error {
-			_, err := p.StartSession(t.Context(), w.as(""), address)
+			_, err := p.StartSession(t.Context(), w.as(""), address, signup.Text{})
 			return err
 		},
 	}
@@ -248,7 +248,7 @@ func TestAttack17AnswerDoesNotWaitForTheMail(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	answered := make(chan error)
 	go func() {
-		_, err := s.StartSession(ctx, w.as(""), verifiedAddress)
+		_, err := s.StartSession(ctx, w.as(""), verifiedAddress, signup.Text{})
 		answered <- err
 	}()
 	select {
@@ -275,7 +275,7 @@ func TestAttack17FailedMailIsNotTold(t *testing.T) {
 	w.mail.refuse(errors.New("no route to host"))
 	var shapes []string
 	for _, address := range []string{verifiedAddress, nobodysAddress} {
-		out, err := w.service.StartSession(t.Context(), w.as(""), address)
+		out, err := w.service.StartSession(t.Context(), w.as(""), address, signup.Text{})
 		shapes = append(shapes, challengeShape(t, w, out, err))
 	}
 	w.service.Wait()

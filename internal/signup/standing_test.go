@@ -39,7 +39,10 @@ func TestWhoMayCallWhat(t *testing.T) {
 		call func(signup.Principal) error
 		want string // nobody, client, stale, stale by cookie, secret key
 	}{
-		{"StartSession", func(p signup.Principal) error { _, err := w.service.StartSession(ctx, p, janesEmail); return err }, public},
+		{"StartSession", func(p signup.Principal) error {
+			_, err := w.service.StartSession(ctx, p, janesEmail, signup.Text{})
+			return err
+		}, public},
 		{"CreateSession by password", session(byPassword(janesName, "wrong otter")), public},
 		{"CreateSession by nothing", session(signup.SessionProof{}), public},
 		{"CreateSession by code", session(byCode(challenge, wrongCode)), "UNAUTHENTICATED ok ok ok FORBIDDEN"},

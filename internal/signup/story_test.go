@@ -271,6 +271,8 @@ func (n *narrator) input(args []string) (id string, in signup.Input, proof signu
 			in.Start = append(in.Start, signup.Start{Strategy: engine.Strategy(value)})
 		case arg: // a strategy alone
 			in.Start = append(in.Start, signup.Start{Strategy: engine.Strategy(arg)})
+		case "locale":
+			in.Locale = given
 		case "key":
 			in.IdempotencyKey = value
 		case "ticket":

@@ -31,6 +31,7 @@ type SignUp struct {
 	AbandonAt       time.Time
 	Revision        int64
 	SettingsVersion int64
+	Locale          string // "": messages are in the instance's default language
 }
 
 // Final reports whether the sign-up can no longer change.
@@ -72,7 +73,7 @@ func (s *Service) view(a attempt, settings currentSettings, now time.Time) *Sign
 		PasswordEnabled: a.Verdict.Present.Has(engine.Password),
 		UnsafeMetadata:  metadataOrEmpty(a.UnsafeMetadata),
 		CreatedAt:       a.Attempt.CreatedAt.UTC(), AbandonAt: a.Attempt.AbandonAt.UTC(),
-		Revision: a.version, SettingsVersion: a.SettingsVersion,
+		Revision: a.version, SettingsVersion: a.SettingsVersion, Locale: a.Locale,
 	}
 	if settings.PhoneNumber.startsAbroad(values[engine.PhoneNumber]) {
 		withoutStart(v.Requirements, engine.PhoneNumber)

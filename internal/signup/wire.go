@@ -21,6 +21,7 @@ type wireRecord struct {
 	LastCall        string          `msgpack:"l,omitempty"`
 	Redemption      *wireRedemption `msgpack:"r,omitempty"`
 	Redeemed        string          `msgpack:"q,omitempty"`
+	Locale          string          `msgpack:"n,omitempty"`
 }
 
 type wireRedemption struct {
@@ -146,7 +147,7 @@ func moment(ms int64) time.Time {
 func toWire(s stored) wireRecord {
 	a, v := s.Attempt, s.Verdict
 	w := wireRecord{
-		SettingsVersion: s.SettingsVersion, Metadata: s.UnsafeMetadata, LastCall: s.LastCall, Redeemed: s.Redeemed,
+		SettingsVersion: s.SettingsVersion, Metadata: s.UnsafeMetadata, LastCall: s.LastCall, Redeemed: s.Redeemed, Locale: s.Locale,
 		Attempt: wireAttempt{
 			Lifecycle: uint8(a.Lifecycle), Values: wireValues(a.Values), Taken: uint16(a.Taken),
 			CreatedAt: milliseconds(a.CreatedAt), AbandonAt: milliseconds(a.AbandonAt), EndedAt: milliseconds(a.EndedAt),
@@ -189,7 +190,7 @@ func toWire(s stored) wireRecord {
 func fromWire(w wireRecord) stored {
 	a, v := w.Attempt, w.Verdict
 	s := stored{
-		SettingsVersion: w.SettingsVersion, UnsafeMetadata: w.Metadata, LastCall: w.LastCall, Redeemed: w.Redeemed,
+		SettingsVersion: w.SettingsVersion, UnsafeMetadata: w.Metadata, LastCall: w.LastCall, Redeemed: w.Redeemed, Locale: w.Locale,
 		Attempt: engine.Attempt{
 			Lifecycle: engine.Lifecycle(a.Lifecycle), Values: values(a.Values), Taken: engine.Set(a.Taken),
 			CreatedAt: moment(a.CreatedAt), AbandonAt: moment(a.AbandonAt), EndedAt: moment(a.EndedAt),

@@ -28,6 +28,8 @@ type Credentials struct {
 	Cookie func(name string) string
 	// RemoteAddr is the client's address as Config.ClientAddress gives it.
 	RemoteAddr string
+	// AcceptLanguage is the header of that name, unread.
+	AcceptLanguage string
 }
 
 // byCookie reports whether the credentials rest on what a browser adds on its own.
@@ -39,6 +41,7 @@ func (s *Server) credentials(r *http.Request) Credentials {
 		Bearer:         bearerToken(r.Header.Get(HeaderAuthorization)),
 		BearerMode:     isBearerMode(r.Header.Get(HeaderClientMode)),
 		RemoteAddr:     s.config.ClientAddress(r),
+		AcceptLanguage: r.Header.Get("Accept-Language"),
 	}
 	c.Cookie = s.cookieReader(r, c)
 	return c

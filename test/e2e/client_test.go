@@ -367,6 +367,7 @@ type message struct {
 	Link    string    `json:"link"`
 	Text    string    `json:"text"`
 	At      time.Time `json:"at"`
+	Subject string    `json:"subject"`
 }
 
 // outbox returns the messages to an address, newest first.

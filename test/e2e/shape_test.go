@@ -30,6 +30,7 @@ type signUp struct {
 	AbandonAt        time.Time      `json:"abandonAt"`
 	Revision         int            `json:"revision"`
 	SettingsVersion  int            `json:"settingsVersion"`
+	Locale           *string        `json:"locale"`
 }
 
 type blocker struct {
@@ -88,7 +89,7 @@ const signUpFields = `
 		web3Wallet { ...verification } externalAccount { ...verification }
 	}
 	emailAddress phoneNumber username firstName lastName web3Wallet externalAccount { provider } passwordEnabled unsafeMetadata
-	createdUserId createdSessionId createdAt abandonAt revision settingsVersion`
+	createdUserId createdSessionId createdAt abandonAt revision settingsVersion locale`
 
 const verificationFragment = `
 	fragment verification on SignUpVerification {

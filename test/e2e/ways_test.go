@@ -48,7 +48,7 @@ func TestWaysAndTimesOfEmail(t *testing.T) {
 	}
 	c.start(t, "EMAIL_LINK")
 	mail := c.outbox(t, "ada@example.com")
-	if len(mail) != 1 || !strings.Contains(mail[0].Text, "expire in 3 minutes") {
+	if len(mail) != 1 || !strings.Contains(mail[0].Text, "valid for 3 minutes") {
 		t.Errorf("the mail is %+v", mail)
 	}
 	if done := c.check(t, "emailCode", mail[0].Code); done.Status != "COMPLETE" {

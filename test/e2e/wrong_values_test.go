@@ -25,6 +25,7 @@ func (n *nonsense) wrongValues() map[string]map[string][]any {
 		"lastName":       {"", "\t", canary + "\r", long},
 		"idempotencyKey": {"", strings.Repeat("k", 129), long},
 		"unsafeMetadata": {metadata, map[string]any{"text": long}},
+		"locale":         wrongLocales(long),
 		"startVerifications": {
 			[]any{map[string]any{"strategy": "OAUTH"}}, []any{map[string]any{"strategy": "TICKET"}},
 			[]any{map[string]any{"strategy": "FROM_OAUTH"}}, []any{map[string]any{"strategy": "WEB3_SIGNATURE"}},
@@ -65,7 +66,9 @@ func (n *nonsense) wrongValues() map[string]map[string][]any {
 			"chainId":    {-1, 0x539, 1<<31 - 1},
 			"origin":     {canary, "null", "*", "https://evil.example", "http://localhost:3000/path", long},
 		},
-		"sessionVerificationStart": {"identifier": {"", " ", canary, canary + "@", canary + "@example.com\r\nBcc: x@example.com", "+1", long}},
+		"sessionVerificationStart": {
+			"identifier": {"", " ", canary, canary + "@", canary + "@example.com\r\nBcc: x@example.com", "+1", long}, "locale": values["locale"],
+		},
 		"sessionCreate": {"proof": {
 			map[string]any{"password": map[string]any{"identifier": "", "password": ""}},
 			map[string]any{"password": map[string]any{"identifier": canary, "password": canary}},
@@ -81,7 +84,7 @@ func (n *nonsense) wrongValues() map[string]map[string][]any {
 		"invitationCreate": {
 			"emailAddress": append(values["emailAddress"], "user@example.com"), "phoneNumber": values["phoneNumber"], "username": values["username"],
 			"firstName": values["firstName"], "lastName": values["lastName"], "publicMetadata": {metadata, map[string]any{"text": long}},
-			"expiresInSeconds": {0, -1, 59, 365*24*3600 + 1}, "redirectUrl": wrongRedirects(long),
+			"expiresInSeconds": {0, -1, 59, 365*24*3600 + 1}, "redirectUrl": wrongRedirects(long), "locale": values["locale"],
 		},
 		"invitationRevoke":      {"id": {"", canary, n.userID, "inv_" + strings.Repeat("0", 20), long}},
 		"webhookEndpointCreate": {"url": wrongHooks(long)},
@@ -107,6 +110,10 @@ func wrongRedirects(long string) []any {
 		canary, "/" + canary, "//evil.example", "https://evil.example/" + canary, "javascript:alert(1)", "http://localhost\\@evil.example",
 		"http://localhost#" + canary, "http://user:" + canary + "@localhost/", "https://localhost.evil.example", "http://localhost/" + long,
 	}
+}
+
+func wrongLocales(long string) []any {
+	return []any{"", "e", "en_US", "-en", "en-", "ñandú", "en-" + canary + canary, "en\r\nBcc: " + canary, "Visit " + canary, long}
 }
 
 func wrongHooks(long string) []any {
@@ -168,6 +175,7 @@ func wrongSettings(long string) map[string][]any {
 
 		"codeLifetimeSeconds":       {0, -1, 59, 3601},
 		"resendIntervalSeconds":     {0, -1, 9, 601},
+		"defaultLocale":             {"", "de", "EN", "es-MX", canary, long},
 		"invitationLifetimeSeconds": {0, -1, 59, 365*24*3600 + 1},
 	}
 }
