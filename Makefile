@@ -9,9 +9,10 @@ help: ## this list
 run: ## start the server with embedded stores
 	go run .
 
-generate: ## generated code and the playground's assets
+generate: ## generated code, the playground's assets and the client's types
 	go tool gqlgen generate
 	cd web && npm run --silent build
+	cd web/client && npm run --silent generate
 
 check: ## format, vet, drift of generated code and assets
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
@@ -19,6 +20,7 @@ check: ## format, vet, drift of generated code and assets
 	@before=$$(cat $(GENERATED) | sha256sum); go tool gqlgen generate; after=$$(cat $(GENERATED) | sha256sum); \
 	  test "$$before" = "$$after" || { echo "generated code had drifted from schema.graphqls; commit what 'make generate' makes"; exit 1; }
 	cd web && npm run --silent check
+	cd web/client && npm run --silent check
 
 prerequisites:
 	@test/prerequisites.sh

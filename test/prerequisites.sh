@@ -68,7 +68,7 @@ fi
 
 # npm writes the inner file last, so that it tells when an install was complete.
 for lockfile in test/web/package-lock.json test/web/codegen/package-lock.json web/package-lock.json \
-	examples/react-app/package-lock.json; do
+	web/client/package-lock.json examples/react-app/package-lock.json; do
 	directory=$(dirname "$lockfile")
 	if [ -e "$lockfile" ] && [ "$lockfile" -nt "$directory/node_modules/.package-lock.json" ]; then
 		npm ci --prefix "$directory" --no-audit --no-fund --loglevel=error >/dev/null

@@ -3,6 +3,11 @@ import { defineConfig } from 'vite';
 
 export default defineConfig({
   plugins: [react()],
-  // Providers send people back to this very address.
-  server: { host: 'localhost', port: 5173, strictPort: true },
+  server: {
+    // Providers send people back to this very address.
+    host: 'localhost',
+    port: 5173,
+    strictPort: true,
+    fs: { allow: ['.', '../../web/client'] }, // the client's sources, elsewhere in this repository
+  },
 });
