@@ -22,7 +22,8 @@ const shapeForm = "1"
 
 // The five marks of an attribute, in their order, are of the person's value, the
 // ticket's, the account's, the verification's state, and the value that this
-// concerns. Values that are equal have the same letter.
+// concerns. Values that are equal have the same letter, a capital one where the value is
+// cleared: what an account sent and a user has still is what its provider verified.
 const marks = 5
 
 const (
@@ -95,7 +96,11 @@ func writeMarks(text *strings.Builder, a Attempt, attribute Attribute, invited, 
 		case Given:
 			text.WriteByte(letter(v.Key))
 		case Cleared:
-			text.WriteByte(markCleared)
+			if v.Key == "" || !Verifiable.Has(attribute) {
+				text.WriteByte(markCleared)
+			} else {
+				text.WriteByte(letter(v.Key) - 'a' + 'A')
+			}
 		default:
 			text.WriteByte(markNone)
 		}
@@ -206,6 +211,9 @@ func readMarks(a *Attempt, account *Account, attribute Attribute, marks string) 
 			value.Presence = Cleared
 		case strings.IndexByte(markLetters, mark) >= 0:
 			*value = standIn(string(mark))
+		case Verifiable.Has(attribute) && strings.IndexByte(markLetters, mark-'A'+'a') >= 0:
+			*value = standIn(string(mark - 'A' + 'a'))
+			value.Presence = Cleared
 		default:
 			return errShape
 		}

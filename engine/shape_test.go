@@ -162,3 +162,20 @@ func TestWays(t *testing.T) {
 		}
 	}
 }
+
+// TestShapesRememberWhatAgrees: an address that an account sent and a user has fills
+// nothing, and is still the one that the provider verified, should it be typed.
+func TestShapesRememberWhatAgrees(t *testing.T) {
+	acc := googleAccount(sentEmail)
+	acc.Sent[engine.EmailAddress].Presence = engine.Cleared
+	s := instance(requiredVerified(engine.EmailAddress), providers)
+	for name, typed := range map[string]string{"the same": sentEmail, "another": ownEmail} {
+		a := attempt(signedInWith(acc), given(engine.EmailAddress, typed))
+		if got := engine.Evaluate(s, a).Unverified == none; got != (typed == sentEmail) {
+			t.Errorf("%s: verified %t", name, got)
+		}
+		if why := sameNeeds(s, a); why != "" {
+			t.Errorf("%s: %s", name, why)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package resolvers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -164,8 +165,11 @@ func (d *deployment) ask(caller, document string, variables map[string]any, into
 	if token != "" {
 		d.tokens[caller] = token
 	}
-	if len(answer.Errors) > 0 {
-		d.Fatalf("%s\n%v: %v", document, variables, answer.Errors)
+	for _, err := range answer.Errors {
+		if hidden, ok := errors.AsType[*signup.Error](err); ok { // what it was is for logs
+			d.Logf("the cause: %v", hidden.Unwrap())
+		}
+		d.Fatalf("%s\n%v: %v", document, variables, err)
 	}
 	d.must(json.Unmarshal(answer.Data, into))
 }
