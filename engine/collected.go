@@ -129,15 +129,16 @@ func proven(s Settings, a Attempt, attribute Attribute, key string) bool {
 	if v := a.Verifications[attribute]; v != nil && v.Verified && v.Key == key {
 		return true
 	}
-	if ticketVouches(a, attribute, key) {
+	if TicketVouches(a, attribute, key) {
 		return true
 	}
 	return attribute == EmailAddress && accountCounts(s, a) &&
 		AccountVerifiesEmail(s, *a.Account) && a.Account.Sent[EmailAddress].Key == key
 }
 
-// ticketVouches reports whether a valid ticket was sent to the address.
-func ticketVouches(a Attempt, attribute Attribute, key string) bool {
+// TicketVouches reports whether a valid ticket brought the value; if that is an address, it
+// was sent there.
+func TicketVouches(a Attempt, attribute Attribute, key string) bool {
 	t := a.Ticket
 	return t != nil && t.State == TicketValid && t.Sent[attribute].Presence == Given && t.Sent[attribute].Key == key
 }
@@ -161,7 +162,7 @@ func VerificationOf(s Settings, a Attempt, attribute Attribute) *Verification {
 		return nil
 	}
 	arrived := Verification{Strategy: FromOAuth, Key: value.Key, Verified: true}
-	if ticketVouches(a, attribute, value.Key) {
+	if TicketVouches(a, attribute, value.Key) {
 		arrived.Strategy = FromTicket
 	}
 	return &arrived

@@ -59,7 +59,7 @@ var mistakes = []mistake{
 	{"an account comes in without the address it sends", "verify.go",
 		"!d.admitted(*o.Account)", "!d.admitted(*o.Account) && d.settings.Fields[EmailAddress].Enabled", "TestAccountWithAnAddressThatIsNotAllowed"},
 	{"the invited need to be on a list", "restrictions.go",
-		" || ticketVouches(a, attribute, key)", "", "TestTheInvitedNeedNotBeOnAList"},
+		" || TicketVouches(a, attribute, key)", "", "TestTheInvitedNeedNotBeOnAList"},
 	{"what was stored before the lists changed stands", "restrictions.go",
 		"if !s.admits(a, attribute, c.values[attribute].Key) {", "if false {", "TestRestrictionsChangeBlockersAndReasonsOnly"},
 	{"a way to verify that is not offered can be started", "verify.go",

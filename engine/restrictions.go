@@ -98,7 +98,7 @@ func (e Entries) coverPhone(key string) bool {
 // admits reports whether the address may be the attempt's. Whoever was invited at it
 // need not be on a list.
 func (s Settings) admits(a Attempt, attribute Attribute, key string) bool {
-	return s.Restrictions.Admits(attribute, key) || ticketVouches(a, attribute, key)
+	return s.Restrictions.Admits(attribute, key) || TicketVouches(a, attribute, key)
 }
 
 // unadmitted returns the addresses in force that are not to be taken.

@@ -150,7 +150,7 @@ func (u *understood) judge(settings Settings, a engine.Attempt) []Problem {
 	}
 	given := func(attribute engine.Attribute) (key string, ok bool) {
 		c := u.command.Changes[attribute]
-		return c.Key, c.Kind == engine.Give && c.Key != "" && !invitedWith(a, attribute, c.Key)
+		return c.Key, c.Kind == engine.Give && c.Key != "" && !engine.TicketVouches(a, attribute, c.Key)
 	}
 	if key, ok := given(engine.EmailAddress); ok && !settings.EmailAddress.AllowSubaddresses &&
 		identifier.HasSubaddress(key) && !isTestAddress(settings, engine.EmailAddress, key) {
@@ -163,11 +163,6 @@ func (u *understood) judge(settings Settings, a engine.Attempt) []Problem {
 		refuse(engine.Username, CodeReserved, "This user name cannot be chosen. Try another one.")
 	}
 	return problems
-}
-
-func invitedWith(a engine.Attempt, attribute engine.Attribute, key string) bool {
-	t := a.Ticket
-	return t != nil && t.State == engine.TicketValid && t.Sent[attribute].Presence == engine.Given && t.Sent[attribute].Key == key
 }
 
 // abroad refuses to start what would send a text message to a country that is not
